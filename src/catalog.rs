@@ -77,12 +77,12 @@ enum Bytes {
 /// A node type and the types derived from it, unpacked on first use.
 #[derive(Debug, Default)]
 struct Unpacked {
-    own: Place,
-    tool: Place,
-    review: Place,
+    own: LazyNodeType,
+    tool: LazyNodeType,
+    review: LazyNodeType,
 }
 
-type Place = OnceLock<Option<Arc<NodeType>>>;
+type LazyNodeType = OnceLock<Option<Arc<NodeType>>>;
 
 impl Catalog {
     /// Returns the catalogue that is compiled in; it is read once. If it cannot be read (a test ensures that it can), the catalogue is
@@ -144,7 +144,7 @@ impl Catalog {
     }
 
     /// Returns the cached value or makes it; the result is cached as long as there is room.
-    fn kept(&self, place: &Place, at: usize, make: impl FnOnce() -> Option<Arc<NodeType>>) -> Option<Arc<NodeType>> {
+    fn kept(&self, place: &LazyNodeType, at: usize, make: impl FnOnce() -> Option<Arc<NodeType>>) -> Option<Arc<NodeType>> {
         if let Some(kept) = place.get() {
             return kept.clone();
         }

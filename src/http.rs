@@ -24,5 +24,5 @@ pub use fence::{LeaderFence, WritePermit, boot_clock};
 pub use headers::{asked_pause, clock_ahead, retry_after};
 pub use key::{ApiKey, UnsendableKey};
 pub use memory::{Memory, Part};
-pub use throttle::Lane;
+pub use throttle::RequestLength;
 pub use transport::{Request, Response, SMALL_ANSWER, Transport};

@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use crate::catalog::Catalog;
 use crate::document::parse::{place_of_workflow, several};
-use credentials::Held;
+use credentials::CredentialManifest;
 use definition::report_on;
 use document::Document;
 use embedded::Shelf;
@@ -40,7 +40,7 @@ use templates::{TemplateShelf, Templated};
 use unrendered::Kustomizations;
 
 pub use namespace_rules::{Named, NamespaceRules};
-pub use needs::{Needs, Place};
+pub use needs::{ExportTarget, Needs};
 pub use prompts::never_worked_on;
 pub use read_rules::{read_policies, read_quotas};
 pub use report::{Kind, Placed, Report, Source};
@@ -58,7 +58,7 @@ pub fn validate(sources: &[Source], catalog: &Catalog) -> Vec<Report> {
 
 /// Validates every workflow in a set of files against the rules and limits of their namespaces, too.
 pub fn validate_by(sources: &[Source], catalog: &Catalog, rules: &NamespaceRules) -> Vec<Report> {
-    let mut work = Work::of(sources, Basis { catalog, rules });
+    let mut work = Validation::of(sources, Basis { catalog, rules });
     let mut found = set::check(&work.members, sources, &work.reports);
     found.extend(quotas::check(&work.members, rules));
     found.extend(credentials::check(&work.members, &work.credentials, &work.reports));
@@ -74,13 +74,13 @@ pub fn validate_by(sources: &[Source], catalog: &Catalog, rules: &NamespaceRules
 }
 
 /// Returns manifests to fill in for the credentials that the workflows of a set need and that nothing in it provides.
-pub fn credentials_needed(sources: &[Source], catalog: &Catalog, place: &Place) -> Needs {
+pub fn credentials_needed(sources: &[Source], catalog: &Catalog, target: &ExportTarget) -> Needs {
     let rules = NamespaceRules::default();
-    let work = Work::of(sources, Basis { catalog, rules: &rules });
-    needs::collect(sources, &work.reports, &work.members, &work.credentials, place)
+    let work = Validation::of(sources, Basis { catalog, rules: &rules });
+    needs::collect(sources, &work.reports, &work.members, &work.credentials, target)
 }
 
-struct Work<'c> {
+struct Validation<'c> {
     basis: Basis<'c>,
     reports: Vec<Report>,
     shelf: Shelf,
@@ -92,11 +92,11 @@ struct Work<'c> {
     /// Workflows that fit their kind.
     members: Vec<Member>,
     /// N8nCredentials that fit their kind.
-    credentials: Vec<Held>,
+    credentials: Vec<CredentialManifest>,
     kustomizations: Kustomizations,
 }
 
-impl<'c> Work<'c> {
+impl<'c> Validation<'c> {
     /// Reads a set: each workflow is validated by itself, with its definition from wherever in the set it stands.
     fn of(sources: &[Source], basis: Basis<'c>) -> Self {
         let mut work = Self::new(basis, Kustomizations::of(sources));
@@ -166,8 +166,8 @@ impl<'c> Work<'c> {
         }
         let parts = several(value);
         if parts.is_empty() {
-            let judged = report_on(document, value, "", Origin::default(), self.basis);
-            return self.reports.push(judged.with(document.warnings("")));
+            let report = report_on(document, value, "", Origin::default(), self.basis);
+            return self.reports.push(report.with(document.warnings("")));
         }
         for (path, part) in parts {
             self.reports.push(report_on(document, part, &path, Origin::default(), self.basis));
@@ -198,7 +198,7 @@ impl<'c> Work<'c> {
             }
             Object::Managed(kind) => {
                 if kind == Kind::N8nCredential {
-                    self.credentials.extend(Held::of(document, value, path, self.reports.len()));
+                    self.credentials.extend(CredentialManifest::of(document, value, path, self.reports.len()));
                 }
                 self.reports.push(object::validate_other(kind, document, value, path, self.basis.catalog));
             }

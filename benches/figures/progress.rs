@@ -1,4 +1,4 @@
-//! What a watcher sees: which Workflows of a namespace are Ready, at which generation.
+//! The state that a watcher sees: which Workflows of a namespace are Ready, at which generation.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

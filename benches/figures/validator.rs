@@ -1,5 +1,5 @@
 //! The validator on one core, from JSON text to findings: no API server, no n8n, no file but the workflows. Of seconds the
-//! processor's are told too, which other work on the machine changes less.
+//! processor's are measured too, which other work on the machine changes less.
 
 use std::fs;
 use std::path::Path;

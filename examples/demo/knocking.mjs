@@ -5,7 +5,7 @@
  * (status 200) before it to the first one after it. `problem` is set unless the webhook answered the first and the last call and was unavailable
  * for less than `boundMs` in total.
  */
-export function judge(calls, boundMs) {
+export function evaluate(calls, boundMs) {
   const answered = calls.filter(({ status }) => status === 200);
   const outages = [];
   let lastAnswer;

@@ -1,7 +1,7 @@
 // Commands of the demo beside kubectl: call a webhook, call it continuously, and edit a workflow like a user of n8n's editor. n8n is at
 // N8N_URL; its public API requires N8N_API_KEY.
 
-import { judge, tell } from './knocking.mjs';
+import { evaluate, tell } from './knocking.mjs';
 
 const [command, ...args] = process.argv.slice(2);
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
@@ -53,7 +53,7 @@ const commands = {
       begun ||= status === 200;
       await sleep(20);
     }
-    const result = judge(calls, 30_000);
+    const result = evaluate(calls, 30_000);
     console.log(result.problem ?? tell(result));
     process.exitCode = result.problem === undefined ? 0 : 1;
   },

@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A duration of whole numbers with the units `ms`, `s`, `m` and `h`, in any order, for example `1h30m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span(Duration);
+pub struct DurationText(Duration);
 
 /// Pattern of a duration; part of the CRD, so that the API server refuses anything else.
 pub const PATTERN: &str = "^([0-9]{1,6}(ms|s|m|h)){1,4}$";
 
-impl Span {
+impl DurationText {
     /// Returns a span of whole seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
@@ -53,7 +53,7 @@ impl Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for DurationText {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut millis = self.0.as_millis();
         if millis == 0 {
@@ -69,13 +69,13 @@ impl fmt::Display for Span {
     }
 }
 
-impl Serialize for Span {
+impl Serialize for DurationText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for DurationText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&Cow::<str>::deserialize(deserializer)?).map_err(D::Error::custom)
     }
@@ -91,12 +91,12 @@ pub const HOUR: u64 = 60 * MINUTE;
 /// A span from `LEAST` to `MOST` milliseconds. The CRD and [`Within::parse`] refuse any other; a value that was stored under an older CRD
 /// counts as the nearest bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Within<const LEAST: u64, const MOST: u64>(Span);
+pub struct Within<const LEAST: u64, const MOST: u64>(DurationText);
 
 impl<const LEAST: u64, const MOST: u64> Within<LEAST, MOST> {
     /// Returns a span of whole seconds.
     pub const fn from_secs(seconds: u64) -> Self {
-        Self(Span::from_secs(seconds))
+        Self(DurationText::from_secs(seconds))
     }
 
     /// Returns the span, clamped to the bounds.
@@ -106,12 +106,12 @@ impl<const LEAST: u64, const MOST: u64> Within<LEAST, MOST> {
 
     /// Parses a duration within the bounds; the error names the expected format or the bounds.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let span = Self(Span::parse(text)?);
+        let span = Self(DurationText::parse(text)?);
         if span.get() == span.0.get() { Ok(span) } else { Err(format!("{text} is not {}", Self::bounds())) }
     }
 
     fn bounds() -> String {
-        let span = |millis| Span(Duration::from_millis(millis));
+        let span = |millis| DurationText(Duration::from_millis(millis));
         format!("from {} to {}", span(LEAST), span(MOST))
     }
 }
@@ -124,7 +124,7 @@ impl<const LEAST: u64, const MOST: u64> Serialize for Within<LEAST, MOST> {
 
 impl<'de, const LEAST: u64, const MOST: u64> Deserialize<'de> for Within<LEAST, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Span::deserialize(deserializer).map(Self)
+        DurationText::deserialize(deserializer).map(Self)
     }
 }
 
@@ -138,7 +138,7 @@ impl<const LEAST: u64, const MOST: u64> JsonSchema for Within<LEAST, MOST> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let span = |millis| Span(Duration::from_millis(millis));
+        let span = |millis| DurationText(Duration::from_millis(millis));
         let rule = format!("duration(self) >= duration('{}') && duration(self) <= duration('{}')", span(LEAST), span(MOST));
         json_schema!({
             "type": "string",
@@ -151,7 +151,7 @@ impl<const LEAST: u64, const MOST: u64> JsonSchema for Within<LEAST, MOST> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HOUR, SECOND, Span, Within};
+    use super::{DurationText, HOUR, SECOND, Within};
     use std::time::Duration;
 
     type Interval = Within<SECOND, HOUR>;
@@ -179,7 +179,7 @@ mod tests {
             ("250ms", 250, "250ms"),
             ("0s", 0, "0s"),
         ] {
-            let span = Span::parse(text).unwrap();
+            let span = DurationText::parse(text).unwrap();
             assert_eq!(span.get().as_millis(), millis, "{text}");
             assert_eq!(span.to_string(), printed);
         }
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn invalid_durations_are_refused_with_an_example() {
         for text in ["", "5", "m", "5d", "-5m", "5 m", "1.5h", "99999999999999999999s", "18446744073709551615h"] {
-            let error = Span::parse(text).unwrap_err();
+            let error = DurationText::parse(text).unwrap_err();
             assert!(error.contains("5m"), "{text}: {error}");
         }
     }

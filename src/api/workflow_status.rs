@@ -219,7 +219,7 @@ pub struct Intent {
     /// Kind of write: `Create` creates a workflow (its id is unknown until n8n answers), `Adopt` takes over an existing one, `Deploy` sends
     /// a version and publishes it as `spec.active` requests, `Rollback` publishes the last good version again, `Revert` reverts a change
     /// made in n8n.
-    pub operation: Operation,
+    pub operation: IntentOperation,
     /// Digest of the definition that is sent.
     #[schemars(length(max = 80))]
     pub digest: String,
@@ -246,7 +246,7 @@ pub struct Intent {
 
 impl Intent {
     /// Returns an intent without attempts.
-    pub fn new(operation: Operation, digest: &str, last_good_n8n_version_id: Option<String>, now: jiff::Timestamp) -> Self {
+    pub fn new(operation: IntentOperation, digest: &str, last_good_n8n_version_id: Option<String>, now: jiff::Timestamp) -> Self {
         let started_at = super::condition::whole_seconds(now);
         Self {
             operation,
@@ -264,7 +264,7 @@ impl Intent {
 /// sends a version and publishes it as `spec.active` requests, `Rollback` publishes the last good version again, `Revert` reverts a change
 /// made in n8n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Operation {
+pub enum IntentOperation {
     /// Create a workflow; its id is unknown until n8n answers.
     Create,
     /// Take over an existing workflow.

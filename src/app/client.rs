@@ -20,7 +20,7 @@ pub(super) fn client(config: kube::Config, fence: LeaderFence, liveness: Livenes
         let (client, fence, liveness) = (client.clone(), fence.clone(), liveness.clone());
         async move {
             if !request.method().is_safe() {
-                fence.held().await;
+                fence.wait_until_held().await;
             }
             let watched =
                 (request.method() == Method::GET && liveness.watches(request.uri().path())).then(|| request.uri().path().to_owned());

@@ -124,7 +124,7 @@ pub(super) struct Clause<R = Rule> {
     hides: bool,
 }
 
-/// Verdict of a clause about a parameter.
+/// Result of a clause for a parameter.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Decision {
     /// It shows, whatever the clauses that follow say.

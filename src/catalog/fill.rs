@@ -90,7 +90,7 @@ impl Fill {
         let mut simple = Simple { level, values, parent, now: 0, repeated: BTreeMap::new(), changed: OnceCell::new() };
         for run in &visits.runs {
             simple.now = run.visits.start;
-            if run.settled && decisions.hides(run, &simple, self.around(root, &simple)) {
+            if run.decided && decisions.hides(run, &simple, self.around(root, &simple)) {
                 continue;
             }
             for now in run.visits.clone() {
@@ -134,7 +134,7 @@ impl Fill {
     /// Reports whether a parameter shows at the time of its visit.
     fn shows_now(&self, visit: &Visit, simple: &Simple<'_>, root: Option<&dyn Values>, decisions: &mut Decisions<'_>) -> bool {
         let around = self.around(root, simple);
-        if visit.settled {
+        if visit.decided {
             return decisions.shows(visit.at, simple, around);
         }
         shown(&simple.level.parameters()[visit.at].display, simple, around)

@@ -17,7 +17,7 @@ pub struct Level<'a> {
     plan: &'a Plan,
 }
 
-/// Verdicts of clauses about the values of a level. Parameters share most of their clauses: each is decided once.
+/// Results of clauses for the values of a level. Parameters share most of their clauses: each is decided once.
 pub(super) struct Decisions<'a> {
     level: Level<'a>,
     decided: Vec<Option<Decision>>,
@@ -160,16 +160,16 @@ fn visits(order: &[usize], parameters: &[Shared], names: &mut HashMap<String, Na
         name.first.get_or_insert(visits.len());
         name.last = visits.len();
         let simple = !matches!(parameters[at].kind, Kind::Collection | Kind::FixedCollection);
-        visits.push(Visit { at, simple, repeated, settled: false });
+        visits.push(Visit { at, simple, repeated, decided: false });
     }
     for (now, visit) in visits.iter_mut().enumerate() {
-        visit.settled = parameters[visit.at].display.clauses().all(|clause| is_settled(&clause.rule.0, now, names));
+        visit.decided = parameters[visit.at].display.clauses().all(|clause| is_decided(&clause.rule.0, now, names));
     }
     visits
 }
 
 /// Reports whether no parameter that a rule of this key mentions is visited at this position or later.
-fn is_settled(key: &str, now: usize, names: &HashMap<String, Name>) -> bool {
+fn is_decided(key: &str, now: usize, names: &HashMap<String, Name>) -> bool {
     let past = |name: &str| names.get(name).is_none_or(|name| name.last < now);
     let path = key.strip_prefix('/').unwrap_or(key);
     !path.contains('[') && past(path) && past(path.split('.').next().unwrap_or_default())
@@ -183,8 +183,8 @@ fn runs(visits: &[Visit], clauses: &[Clause], first: impl Fn(usize) -> Option<us
         match runs.last_mut().filter(|run| run.clause == clause) {
             Some(run) => run.visits.end = now + 1,
             None => {
-                let settled = clause.is_none_or(|clause| is_settled(&clauses[clause].rule.0, now, names));
-                runs.push(Run { visits: now..now + 1, clause, settled });
+                let decided = clause.is_none_or(|clause| is_decided(&clauses[clause].rule.0, now, names));
+                runs.push(Run { visits: now..now + 1, clause, decided });
             }
         }
     }

@@ -70,7 +70,7 @@ pub struct NodeEntry {
     /// Capabilities of nodes of the type outside their own definition; `None` in a catalogue that was made without n8n's sources.
     #[serde(default)]
     pub reaches: Option<Vec<Capability>>,
-    at: Place,
+    at: BlockRange,
 }
 
 impl NodeEntry {
@@ -87,11 +87,11 @@ pub struct CredentialEntry {
     pub name: String,
     /// Display name.
     pub display_name: String,
-    at: Place,
+    at: BlockRange,
 }
 
 /// Block, offset, length.
-type Place = (usize, usize, usize);
+type BlockRange = (usize, usize, usize);
 
 #[derive(Serialize, Deserialize)]
 struct StoredNode {
@@ -132,7 +132,7 @@ pub fn pack(facts: &Distilled, n8n: Option<String>, packages: Vec<(String, Strin
     Ok([MAGIC, &length.to_le_bytes(), &head, &packed.concat()].concat())
 }
 
-fn entry(node: &NodeType, aliases: Vec<String>, reaches: Option<Vec<Capability>>, at: Place) -> NodeEntry {
+fn entry(node: &NodeType, aliases: Vec<String>, reaches: Option<Vec<Capability>>, at: BlockRange) -> NodeEntry {
     let mut words: Vec<String> = Vec::new();
     for variant in &node.variants {
         for parameter in variant.parameters.iter().filter(|parameter| matches!(parameter.name.as_str(), "resource" | "operation")) {
@@ -197,7 +197,7 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn add(&mut self, bytes: &[u8]) -> std::io::Result<Place> {
+    fn add(&mut self, bytes: &[u8]) -> std::io::Result<BlockRange> {
         if self.open.len() + bytes.len() > BLOCK && !self.open.is_empty() {
             self.close()?;
         }
@@ -255,7 +255,7 @@ pub fn open(bytes: &[u8]) -> Result<(Index, Layout), Unreadable> {
 }
 
 impl Layout {
-    fn slice(&self, bytes: &[u8], (block, from, length): Place) -> Result<Vec<u8>, Unreadable> {
+    fn slice(&self, bytes: &[u8], (block, from, length): BlockRange) -> Result<Vec<u8>, Unreadable> {
         let cut = || Unreadable::Damaged("its index points outside the data".to_owned());
         let plain = inflate(self.blocks.get(block).and_then(|range| bytes.get(range.clone())).ok_or_else(cut)?)?;
         Ok(from.checked_add(length).and_then(|to| plain.get(from..to)).ok_or_else(cut)?.to_vec())

@@ -75,7 +75,7 @@ pub(super) struct Visit {
     /// True if other parameters of the level have the same name.
     pub(super) repeated: bool,
     /// True if no parameter that its conditions mention is visited again: whether it shows is certain from here on.
-    pub(super) settled: bool,
+    pub(super) decided: bool,
 }
 
 /// Successive visits with the same first clause: if it hides one of them, it hides all.
@@ -86,5 +86,5 @@ pub(super) struct Run {
     /// Index of the clause.
     pub(super) clause: Option<usize>,
     /// True if what it says is certain from the first visit on.
-    pub(super) settled: bool,
+    pub(super) decided: bool,
 }

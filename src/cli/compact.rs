@@ -85,15 +85,15 @@ pub fn run_compact(arguments: &CompactArguments) -> Result<ExitCode, CompactErro
     let catalog = given.as_ref().unwrap_or_else(|| Catalog::embedded());
     let value = match document(&arguments.file)? {
         Ok(value) => value,
-        Err(findings) => return Ok(told(&findings, UNREADABLE)),
+        Err(findings) => return Ok(report(&findings, UNREADABLE)),
     };
     let parsed = match parse_and_check(&value) {
         Ok(parsed) => parsed,
-        Err(findings) => return Ok(told(&findings, 1)),
+        Err(findings) => return Ok(report(&findings, 1)),
     };
     let done = match decompile(&parsed.definition, catalog) {
         Ok(done) => done,
-        Err(findings) => return Ok(told(&findings, 1)),
+        Err(findings) => return Ok(report(&findings, 1)),
     };
     let mut findings = done.findings;
     let back = compile(&done.compact, &BTreeMap::new(), catalog);
@@ -102,7 +102,7 @@ pub fn run_compact(arguments: &CompactArguments) -> Result<ExitCode, CompactErro
         findings.push(Finding::warning(Code::CompactInvalid, "", message));
     }
     print(&done.compact)?;
-    Ok(told(&findings, 1))
+    Ok(report(&findings, 1))
 }
 
 /// Prints the n8n workflow of a compact one, and what the validator finds in it. The exit code is 0 without errors, 1 with errors, 2 if the
@@ -115,12 +115,12 @@ pub fn run_expand(arguments: &ExpandArguments) -> Result<ExitCode, CompactError>
     let catalog = given.as_ref().unwrap_or_else(|| Catalog::embedded());
     let value = match document(&arguments.file)? {
         Ok(value) => value,
-        Err(findings) => return Ok(told(&findings, UNREADABLE)),
+        Err(findings) => return Ok(report(&findings, UNREADABLE)),
     };
     let inputs = arguments.values.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
     let compiled = match read(&value).and_then(|compact: Compact| compile(&compact, &inputs, catalog)) {
         Ok(compiled) => compiled,
-        Err(findings) => return Ok(told(&findings, 1)),
+        Err(findings) => return Ok(report(&findings, 1)),
     };
     let mut findings = compiled.findings;
     let checked = check(&compiled.definition, None, catalog).into_iter().map(|finding| Finding { path: locate(&finding.path), ..finding });
@@ -128,7 +128,7 @@ pub fn run_expand(arguments: &ExpandArguments) -> Result<ExitCode, CompactError>
     let open: Vec<&String> = compiled.slots.iter().filter(|slot| slot.open).flat_map(|slot| &slot.paths).collect();
     findings.extend(checked.filter(|finding| !open.iter().any(|path| is_within(&finding.path, path))));
     print(&compiled.definition)?;
-    Ok(told(&findings, 1))
+    Ok(report(&findings, 1))
 }
 
 fn document(file: &str) -> Result<Result<Value, Vec<Finding>>, CompactError> {
@@ -143,7 +143,7 @@ fn print(value: &impl Serialize) -> Result<(), CompactError> {
 }
 
 /// Prints the findings to standard error and returns the exit code.
-fn told(findings: &[Finding], failed: u8) -> ExitCode {
+fn report(findings: &[Finding], failed: u8) -> ExitCode {
     for finding in findings {
         eprintln!("{}: {}: {}", finding.severity, finding.code, shown(&finding.to_string()));
     }

@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Arguments for the connection to n8n.
 #[derive(Args)]
-pub struct Connection {
+pub struct ConnectionArguments {
     /// URL of n8n, for example https://n8n.example.com.
     #[arg(long)]
     url: Url,
@@ -44,7 +44,7 @@ pub enum ConnectionError {
     Start(String),
 }
 
-impl Connection {
+impl ConnectionArguments {
     /// Creates a client; `key` is the API key from the environment.
     pub(super) fn client(&self, key: Option<&str>) -> Result<N8nClient, ConnectionError> {
         let settings = ClientSettings {

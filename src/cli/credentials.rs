@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::cli::catalog::{self, CatalogError};
 use crate::cli::import::instance;
 use crate::cli::{stdout, validate};
-use crate::manifest::{Place, credentials_needed};
+use crate::manifest::{ExportTarget, credentials_needed};
 use crate::text::shown;
 
 /// Workflows whose credentials are to be written, and where these are to be.
@@ -40,8 +40,8 @@ pub fn run(arguments: &CredentialsArguments) -> Result<ExitCode, CatalogError> {
     let sources = validate::files::read(&arguments.paths);
     let given = arguments.catalog.as_deref().map(catalog::read).transpose()?;
     let catalog = given.as_ref().unwrap_or_else(|| Catalog::embedded());
-    let place = Place { instance: arguments.instance.clone(), namespace: arguments.namespace.clone() };
-    let needs = credentials_needed(&sources, catalog, &place);
+    let target = ExportTarget { instance: arguments.instance.clone(), namespace: arguments.namespace.clone() };
+    let needs = credentials_needed(&sources, catalog, &target);
     let text: String = needs.skeletons.iter().map(|skeleton| skeleton.text(catalog)).collect();
     stdout::write(&text).map_err(|source| CatalogError::File { attempt: "write", file: "standard output".to_owned(), source })?;
     for note in needs.notes.iter().chain(&needs.problems) {

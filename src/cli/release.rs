@@ -219,7 +219,7 @@ async fn remove_finalizer(client: &Client, resource: &ApiResource, mut object: M
 }
 
 /// A lease: its holder, the time of its last renewal, and its duration.
-type Held = (String, Option<MicroTime>, Duration);
+type LeaseState = (String, Option<MicroTime>, Duration);
 
 /// Checks that no operator is running: no operator's lease is renewed for a while.
 async fn stopped(client: &Client, arguments: &ReleaseArguments) -> Result<(), ReleaseError> {
@@ -238,7 +238,7 @@ async fn stopped(client: &Client, arguments: &ReleaseArguments) -> Result<(), Re
 }
 
 /// Returns the leases of operators that are held.
-async fn leases(client: &Client, arguments: &ReleaseArguments) -> Result<BTreeMap<String, Held>, ReleaseError> {
+async fn leases(client: &Client, arguments: &ReleaseArguments) -> Result<BTreeMap<String, LeaseState>, ReleaseError> {
     let api = match &arguments.lease_namespace {
         Some(namespace) => Api::<Lease>::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),

@@ -194,7 +194,7 @@ async fn observe(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nIns
     (Found { outcome, details }, reached)
 }
 
-/// What an inspection found until it ended.
+/// Findings of an inspection until it ended.
 #[derive(Default)]
 struct Inspection {
     details: Vec<ConditionUpdate>,
@@ -302,7 +302,7 @@ async fn check_start(ctx: &Context, connection: &Connection, away: bool) {
     }
 }
 
-/// Returns a listing: that of a sweep that has just ended or, right after a start, is under way, or else a new one.
+/// Returns a listing: that of a sweep that has just ended or, right after a start, is running, or else a new one.
 async fn list(ctx: &Context, connection: &Connection) -> Result<Arc<Listing>, N8nError> {
     let first = ctx.sweeps.inspected(&connection.key()).is_none();
     if let Some(listing) = ctx.sweeps.take_fresh(&connection.key()) {
@@ -310,7 +310,7 @@ async fn list(ctx: &Context, connection: &Connection) -> Result<Arc<Listing>, N8
     }
     let (listings, client) = (&connection.listings, &connection.client);
     let listing = if first { listings.recent(client).await? } else { listings.scan(client).await? };
-    sweep::settle(ctx, connection, &listing).await;
+    sweep::evaluate(ctx, connection, &listing).await;
     Ok(listing)
 }
 
@@ -337,7 +337,7 @@ fn catalog_condition(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, st
 /// Returns marked workflows whose object is gone. Only marks of this cluster count: another cluster may share the n8n.
 async fn orphans(ctx: &Context, listing: &Listing) -> Result<Vec<String>, ReconcileError> {
     let mut ids = Vec::new();
-    for (id, mark) in listing.seen.items.iter().filter_map(|sighting| Some((&sighting.id, sighting.mark.as_ref()?))) {
+    for (id, mark) in listing.seen.items.iter().filter_map(|listed| Some((&listed.id, listed.mark.as_ref()?))) {
         if ids.len() < MOST_ORPHANS && mark.cluster == ctx.cluster && !ctx.mark_exists(mark).await? {
             ids.push(id.clone());
         }

@@ -29,12 +29,12 @@ pub struct Listing {
     /// Every workflow as it is shown, by id.
     pub shown: HashMap<Box<str>, Shown>,
     /// Routes that n8n stores, by the first parts of their addresses.
-    routes: HashMap<String, Vec<Rival>>,
+    routes: HashMap<String, Vec<ListedRoute>>,
 }
 
 /// A route of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rival {
+pub struct ListedRoute {
     /// The workflow's id.
     pub id: String,
     /// Its route.
@@ -50,27 +50,27 @@ impl Listing {
 
     /// Returns the ids in the listing.
     pub fn ids(&self) -> HashSet<&str> {
-        self.seen.items.iter().map(|sighting| sighting.id.as_str()).collect()
+        self.seen.items.iter().map(|listed| listed.id.as_str()).collect()
     }
 
     /// Returns the routes of each workflow, by id.
     pub fn routes_by_id(&self) -> HashMap<&str, Vec<&Route>> {
         let mut by_id: HashMap<&str, Vec<&Route>> = HashMap::new();
-        for rival in self.routes.values().flatten() {
-            let routes = by_id.entry(&rival.id).or_default();
+        for other in self.routes.values().flatten() {
+            let routes = by_id.entry(&other.id).or_default();
             // A template is stored under two parts.
-            if !routes.contains(&&rival.route) {
-                routes.push(&rival.route);
+            if !routes.contains(&&other.route) {
+                routes.push(&other.route);
             }
         }
         by_id
     }
 
     /// Returns the routes of other workflows that collide with these, ordered by workflow id.
-    pub fn rivals(&self, own: Option<&str>, wanted: &[Route]) -> Vec<Rival> {
-        let beside = |wanted: &Route, rival: &&Rival| Some(rival.id.as_str()) != own && collide(wanted, &rival.route);
-        let below = |wanted| parts(wanted).filter_map(|part| self.routes.get(part)).flatten().filter(move |rival| beside(wanted, rival));
-        let mut found: Vec<Rival> = wanted.iter().flat_map(below).cloned().collect();
+    pub fn conflicting_routes(&self, own: Option<&str>, wanted: &[Route]) -> Vec<ListedRoute> {
+        let beside = |wanted: &Route, other: &&ListedRoute| Some(other.id.as_str()) != own && collide(wanted, &other.route);
+        let below = |wanted| parts(wanted).filter_map(|part| self.routes.get(part)).flatten().filter(move |other| beside(wanted, other));
+        let mut found: Vec<ListedRoute> = wanted.iter().flat_map(below).cloned().collect();
         found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         found
     }
@@ -78,8 +78,8 @@ impl Listing {
     /// Reports whether a call reaches this workflow and cannot reach another one.
     pub fn leads_to(&self, own: &str, method: &str, path: &str) -> bool {
         let first = path.split_once('/').map_or(path, |(first, _)| first);
-        let table: Vec<Route> = self.routes.get(first).into_iter().flatten().map(|rival| rival.route.clone()).collect();
-        let owns = |route: &Route| self.routes[first].iter().any(|rival| rival.id == own && rival.route == *route);
+        let table: Vec<Route> = self.routes.get(first).into_iter().flatten().map(|other| other.route.clone()).collect();
+        let owns = |route: &Route| self.routes[first].iter().any(|other| other.id == own && other.route == *route);
         matches!(answers(&table, method, path), Answer::One(route) if owns(route))
     }
 
@@ -88,8 +88,8 @@ impl Listing {
         self.seen
             .items
             .iter()
-            .filter(|sighting| sighting.mark.as_ref().is_some_and(|mark| mark.uid == uid))
-            .map(|sighting| sighting.id.as_str())
+            .filter(|listed| listed.mark.as_ref().is_some_and(|mark| mark.uid == uid))
+            .map(|listed| listed.id.as_str())
             .collect()
     }
 }
@@ -151,19 +151,19 @@ impl Listings {
 
 async fn survey(client: &N8nClient, haste: Haste) -> Result<Listing, N8nError> {
     let began = Instant::now();
-    let mut routes: HashMap<String, Vec<Rival>> = HashMap::new();
+    let mut routes: HashMap<String, Vec<ListedRoute>> = HashMap::new();
     let mut shown = HashMap::new();
-    let sighting = |workflow: RemoteSummary| {
+    let keep = |workflow: RemoteSummary| {
         for route in &workflow.kept_routes().routes {
-            let rival = Rival { id: workflow.id.clone(), route: route.clone() };
-            for part in parts(&rival.route).collect::<HashSet<_>>() {
-                routes.entry(part.to_owned()).or_default().push(rival.clone());
+            let other = ListedRoute { id: workflow.id.clone(), route: route.clone() };
+            for part in parts(&other.route).collect::<HashSet<_>>() {
+                routes.entry(part.to_owned()).or_default().push(other.clone());
             }
         }
         shown.insert(workflow.id.as_str().into(), Shown::of(&workflow));
         ListedWorkflow { mark: Mark::of(&workflow.settings), id: workflow.id }
     };
-    let seen = client.survey_workflows(haste, sighting).await?;
+    let seen = client.survey_workflows(haste, keep).await?;
     Ok(Listing { began, seen, shown, routes })
 }
 

@@ -45,7 +45,7 @@ pub struct Memory {
     pub silence: Silence,
     /// Version, policies and catalogue with which the policies with `enforce: Running` last allowed the published version.
     pub allowed: Option<String>,
-    /// Why the last call of a model for this prompt was not answered: it is told until one is.
+    /// Why the last call of a model for this prompt was not answered: it is reported until one is.
     pub unanswered: Option<ReconcileError>,
     /// Last validation of the definition.
     pub validation: Option<CachedValidation>,

@@ -43,7 +43,7 @@ pub struct Metrics {
     pub abandoned: IntCounter,
     /// Writes to Kubernetes by kind of object.
     pub writes: IntCounterVec,
-    /// Calls of language models that are under way.
+    /// Calls of language models that are running.
     pub model_calls: IntGauge,
     /// Listings of instances in place of reconciliations, by outcome.
     pub sweeps: IntCounterVec,
@@ -112,7 +112,7 @@ impl Metrics {
                 Opts::new("weirkeeper_credential_rate_limit_per_minute", "Rate limit of an N8nCredential in requests in a minute."),
                 &["namespace", "credential"],
             )?,
-            model_calls: IntGauge::new("weirkeeper_ai_calls_running", "Calls of language models that are under way or wait for a turn.")?,
+            model_calls: IntGauge::new("weirkeeper_ai_calls_running", "Calls of language models that are running or queued.")?,
             sweeps: IntCounterVec::new(
                 Opts::new("weirkeeper_sweeps_total", "Listings of instances that were read in place of reconciliations, by outcome."),
                 &["outcome"],

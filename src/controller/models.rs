@@ -1,4 +1,4 @@
-//! Calls of language models that are under way: in tasks of their own, at most so many at once, so that no reconciliation waits for a model, and
+//! Calls of language models that are running: in tasks of their own, at most so many at once, so that no reconciliation waits for a model, and
 //! no provider for another.
 
 mod turns;
@@ -62,7 +62,7 @@ pub struct ModelQueue {
 }
 
 impl ModelQueue {
-    /// Creates the queue; `waiting` follows the number of calls that are under way, and `wake` starts a reconciliation when one has ended.
+    /// Creates the queue; `waiting` follows the number of calls that are running, and `wake` starts a reconciliation when one has ended.
     pub fn new(waiting: IntGauge, wake: UnboundedSender<ObjectRef<IndexedPrompt>>) -> Self {
         Self { calls: Arc::default(), turns: Turns::new(MOST), followers: Mutex::default(), waiting, wake }
     }

@@ -45,7 +45,7 @@ pub(super) use wake::follow_changes;
 const INTERVAL: Duration = Duration::from_secs(600);
 
 /// One reconciliation of a prompt.
-struct Work<'c> {
+struct Reconciliation<'c> {
     ctx: &'c Context,
     prompt: WorkflowPrompt,
     /// Status as it is to be.
@@ -59,7 +59,7 @@ struct Work<'c> {
     /// Events for stages that were reached.
     reached: Vec<(EventType, Reason, String)>,
     /// Time of the next reconciliation, if nothing starts one before.
-    look: Option<Duration>,
+    requeue: Option<Duration>,
     /// True if the answer to a question of another prompt is awaited.
     follows: bool,
     /// True if what is deployed failed, and was repaired as often as is allowed.
@@ -87,7 +87,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     }
     let stored = prompt.status.clone().unwrap_or_default();
     let version = prompt.resource_version();
-    let mut work = Work {
+    let mut work = Reconciliation {
         ctx,
         status: stored.clone(),
         stored,
@@ -95,7 +95,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
         prompt,
         details: Vec::new(),
         reached: Vec::new(),
-        look: None,
+        requeue: None,
         follows: false,
         exhausted: false,
     };
@@ -108,7 +108,7 @@ async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
     work.report(outcome).await
 }
 
-impl Work<'_> {
+impl Reconciliation<'_> {
     fn uid(&self) -> &str {
         self.prompt.metadata.uid.as_deref().unwrap_or_default()
     }
@@ -181,8 +181,8 @@ impl Work<'_> {
     }
 
     /// Has the next reconciliation start after this time at the latest.
-    fn look_again(&mut self, after: Duration) {
-        self.look = Some(self.look.map_or(after, |look| look.min(after)));
+    fn requeue_after(&mut self, after: Duration) {
+        self.requeue = Some(self.requeue.map_or(after, |before| before.min(after)));
     }
 
     /// Enters a stage, with an event if it is another one than before.

@@ -1,4 +1,4 @@
-//! The controller of `WorkflowQuota`: counts the places in use, begins a new day, and names who waits or is beyond a limit.
+//! The controller of `WorkflowQuota`: counts the places in use, begins a new day, and names the Workflows that wait for a place or are beyond a limit.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};

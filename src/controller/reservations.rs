@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// An instance as namespace/name, and an id in its n8n.
-type Place = (String, String);
+type IdOfInstance = (String, String);
 
 /// Workflows in n8n that were given to objects, by UID.
 #[derive(Debug, Default)]
 pub struct Reservations {
-    given: Mutex<HashMap<Place, String>>,
+    given: Mutex<HashMap<IdOfInstance, String>>,
 }
 
 impl Reservations {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, String>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<IdOfInstance, String>> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

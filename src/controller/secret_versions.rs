@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// Namespace and name of a Secret.
-pub type Place = (String, String);
+pub type SecretName = (String, String);
 
 /// Resource versions of the Secrets that credentials were last made from; None for a Secret that did not exist.
 #[derive(Debug, Default)]
 pub struct SecretVersions {
-    read: Mutex<HashMap<Place, Option<String>>>,
+    read: Mutex<HashMap<SecretName, Option<String>>>,
 }
 
 impl SecretVersions {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Option<String>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SecretName, Option<String>>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -23,8 +23,8 @@ impl SecretVersions {
     }
 
     /// Reports whether a version differs from the one that was read last, and notes it. A Secret that was never read concerns nobody.
-    pub fn differs(&self, place: &Place, version: Option<String>) -> bool {
-        match self.lock().get_mut(place) {
+    pub fn differs(&self, secret: &SecretName, version: Option<String>) -> bool {
+        match self.lock().get_mut(secret) {
             Some(known) if *known != version => {
                 *known = version;
                 true
@@ -34,8 +34,8 @@ impl SecretVersions {
     }
 
     /// Forgets the versions of Secrets that nobody names any more.
-    pub fn retain(&self, kept: impl Fn(&Place) -> bool) {
-        self.lock().retain(|place, _| kept(place));
+    pub fn retain(&self, kept: impl Fn(&SecretName) -> bool) {
+        self.lock().retain(|secret, _| kept(secret));
     }
 }
 
@@ -46,16 +46,16 @@ mod tests {
     #[test]
     fn a_changed_a_deleted_and_a_created_secret_are_noticed_once() {
         let versions = SecretVersions::default();
-        let place = ("n".to_owned(), "s".to_owned());
+        let secret = ("n".to_owned(), "s".to_owned());
         let version = |text: &str| Some(text.to_owned());
-        assert!(!versions.differs(&place, version("1")), "nobody has read it");
+        assert!(!versions.differs(&secret, version("1")), "nobody has read it");
         versions.note("n", "s", version("1"));
-        assert!(!versions.differs(&place, version("1")));
+        assert!(!versions.differs(&secret, version("1")));
         for changed in [version("2"), None, version("3")] {
-            assert!(versions.differs(&place, changed.clone()));
-            assert!(!versions.differs(&place, changed));
+            assert!(versions.differs(&secret, changed.clone()));
+            assert!(!versions.differs(&secret, changed));
         }
         versions.retain(|_| false);
-        assert!(!versions.differs(&place, version("4")));
+        assert!(!versions.differs(&secret, version("4")));
     }
 }

@@ -215,15 +215,15 @@ impl Sweeps {
         self.lock().get_mut(instance).is_none_or(|fleet| fleet.tried.replace(Instant::now()).is_none())
     }
 
-    /// Evaluates a listing. `judge` says whether it confirms an object, and as which state; the UIDs of all others are returned: they need a
+    /// Evaluates a listing. `confirms` says whether it confirms an object, and as which state; the UIDs of all others are returned: they need a
     /// reconciliation.
-    pub fn settle(&self, instance: &str, listing: &Listing, mut judge: impl FnMut(&str, Expected) -> Option<Covered>) -> Settled {
+    pub fn evaluate(&self, instance: &str, listing: &Listing, mut confirms: impl FnMut(&str, Expected) -> Option<Covered>) -> SweepResult {
         let mut fleets = self.lock();
         let fleet = fleets.entry(instance.to_owned()).or_default();
         fleet.listed = listing.shown.len();
         fleet.tried = Some(Instant::now());
         let period = self.period(fleet.objects.len());
-        let mut settled = Settled::default();
+        let mut result = SweepResult::default();
         for (uid, entry) in &mut fleet.objects {
             let expected = match &entry.covered {
                 // A reconciliation saw it after the listing began.
@@ -232,18 +232,18 @@ impl Sweeps {
                 None if entry.awaits => Expected::Status,
                 None => continue,
             };
-            let covered = judge(uid, expected).map(|covered| Covered { confirmed: listing.began, ..covered });
+            let covered = confirms(uid, expected).map(|covered| Covered { confirmed: listing.began, ..covered });
             entry.awaits = false;
             if covered.is_some() {
-                settled.confirmed += 1;
+                result.confirmed += 1;
                 entry.full.get_or_insert_with(|| listing.began + backoff::spread(period, uid, entry.asked));
                 entry.covered = covered;
             } else {
                 entry.ask();
-                settled.differing.insert(uid.clone());
+                result.differing.insert(uid.clone());
             }
         }
-        settled
+        result
     }
 
     /// Ends a sweep. Objects that still wait get a reconciliation: returns their UIDs.
@@ -341,7 +341,7 @@ impl Fleet {
 
 /// Result of a listing.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct SweepResult {
     /// Number of objects that it confirmed.
     pub confirmed: usize,
     /// UIDs of the objects that need a reconciliation.

@@ -49,7 +49,7 @@ use crate::api::workflow::Workflow;
 use crate::api::{WORKFLOW_FINALIZER, annotation};
 use crate::domain::conditions::{Found, Outcome};
 use crate::domain::error::ReconcileError;
-use crate::domain::lenient_decode::salvage;
+use crate::domain::lenient_decode::decode_leniently;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use reconciliation::Reconciliation;
@@ -86,7 +86,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
         Ok(workflow) => workflow,
         Err(undecodable) => {
             let deleting = undecodable.metadata.deletion_timestamp.is_some();
-            match deleting.then(|| salvage(&undecodable.metadata, &undecodable.data)) {
+            match deleting.then(|| decode_leniently(&undecodable.metadata, &undecodable.data)) {
                 Some(Ok(workflow)) => workflow,
                 _ => return report::unreadable(ctx, &undecodable).await,
             }

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn content_that_is_only_known_at_run_time_is_told_apart() {
+    fn content_that_is_only_known_at_run_time_is_distinguished() {
         let of = |parameters: Value| {
             let definition = definition(&[json!({ "name": "A", "type": "a", "parameters": parameters })]);
             all_nodes(&definition).unknown.len()

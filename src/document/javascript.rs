@@ -49,7 +49,7 @@ const STACK_PER_TOKEN: usize = if cfg!(debug_assertions) { 24 << 10 } else { 3 <
 const STACK: usize = 64 << 10;
 /// Maximum number of such tokens. The largest Code node among 300 published workflows has a fifth of it.
 const MAX_TOKENS: usize = 5_000;
-/// Maximum number of brackets open at once, as far as can be told without parsing: the parser tries some of them twice, so that its time
+/// Maximum number of brackets open at once, as far as can be counted without parsing: the parser tries some of them twice, so that its time
 /// grows with the square of the depth.
 const MAX_DEPTH: usize = 200;
 

@@ -16,16 +16,16 @@ pub enum Step<'a> {
 
 /// Position of a value, as a path that is only formatted on demand.
 #[derive(Debug, Clone, Copy)]
-pub enum Place<'a> {
+pub enum JsonPath<'a> {
     /// A path from which others start; empty for the whole document.
     Root(&'a str),
     /// The value of a key of an object.
-    Key(&'a Place<'a>, &'a str),
+    Key(&'a JsonPath<'a>, &'a str),
     /// An item of a list.
-    Index(&'a Place<'a>, usize),
+    Index(&'a JsonPath<'a>, usize),
 }
 
-impl Place<'_> {
+impl JsonPath<'_> {
     /// Returns the path.
     pub fn written(&self) -> String {
         match self {

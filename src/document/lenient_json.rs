@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
-use crate::document::json_path::Place;
+use crate::document::json_path::JsonPath;
 
 /// Maximum nesting of objects and arrays; deeper values are left out. serde_json reads 128 levels, of which a list or a watch event takes
 /// two.
@@ -109,7 +109,7 @@ pub fn read_only<'de, D: Deserializer<'de>>(deserializer: D, only: Only, meter: 
 fn read_as<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, only: Only, meter: &Meter) -> Result<Shallow, D::Error> {
     let before = meter.0.get();
     let mut notes = Notes { deepest: LEVELS, cut: None, duplicates: None, meter };
-    let value = Reader { place: Place::Root(""), level: 1, skip, only, notes: &mut notes }.deserialize(deserializer)?;
+    let value = Reader { place: JsonPath::Root(""), level: 1, skip, only, notes: &mut notes }.deserialize(deserializer)?;
     Ok(Shallow { value, cut: notes.cut, weight: before - meter.0.get() })
 }
 
@@ -120,7 +120,7 @@ fn read_as<'de, D: Deserializer<'de>>(deserializer: D, skip: Skip<'_>, only: Onl
 /// If the text is not JSON, or nests deeper than the deserializer allows.
 pub fn read_whole<'de, D: Deserializer<'de>>(deserializer: D) -> (Result<Value, D::Error>, Vec<String>) {
     let mut notes = Notes { deepest: usize::MAX, cut: None, duplicates: Some(Vec::new()), meter: &Meter::new(usize::MAX) };
-    let read = Reader { place: Place::Root(""), level: 1, skip: &[], only: Only::All, notes: &mut notes }.deserialize(deserializer);
+    let read = Reader { place: JsonPath::Root(""), level: 1, skip: &[], only: Only::All, notes: &mut notes }.deserialize(deserializer);
     (read, notes.duplicates.unwrap_or_default())
 }
 
@@ -159,7 +159,7 @@ struct Notes<'m> {
 }
 
 struct Reader<'a, 'm> {
-    place: Place<'a>,
+    place: JsonPath<'a>,
     /// Level of the value; the document itself is the first.
     level: usize,
     skip: Skip<'a>,
@@ -241,7 +241,7 @@ impl<'de> Visitor<'de> for Reader<'_, '_> {
         }
         let mut out = Vec::new();
         loop {
-            let place = Place::Index(&self.place, out.len());
+            let place = JsonPath::Index(&self.place, out.len());
             match items.next_element_seed(Reader { place, level: self.level + 1, skip: &[], only: self.only, notes: &mut *self.notes })? {
                 Some(item) => out.push(item),
                 None => return Ok(Value::Array(out)),
@@ -275,7 +275,7 @@ impl<'de> Visitor<'de> for Reader<'_, '_> {
                 while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 return Ok(Value::Object(out));
             }
-            let place = Place::Key(&self.place, &key);
+            let place = JsonPath::Key(&self.place, &key);
             let value = entries.next_value_seed(Reader { place, level: self.level + 1, skip: &below, only, notes: &mut *self.notes })?;
             match out.entry(key) {
                 Entry::Vacant(entry) => {
@@ -283,7 +283,7 @@ impl<'de> Visitor<'de> for Reader<'_, '_> {
                 }
                 Entry::Occupied(mut entry) => {
                     if let Some(duplicates) = self.notes.duplicates.as_mut().filter(|duplicates| duplicates.len() < MOST_DUPLICATES) {
-                        duplicates.push(Place::Key(&self.place, entry.key()).written());
+                        duplicates.push(JsonPath::Key(&self.place, entry.key()).written());
                     }
                     entry.insert(value);
                 }

@@ -87,7 +87,7 @@ fn reduce(mut document: Map<String, Value>, mut findings: Vec<Finding>) -> Resul
         return Err(vec![levels::finding(&path)].into());
     }
     let several = document.get("nodes").and_then(Value::as_array).is_some_and(|nodes| nodes.len() > 1);
-    // The keys stay, so that unknown ones can be told from those that were read.
+    // The keys stay, so that unknown ones can be distinguished from those that were read.
     let mut take = |key: &str| document.get_mut(key).map(Value::take);
     let mut definition = Definition {
         name: take_name(take("name"), &mut findings),

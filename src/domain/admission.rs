@@ -17,7 +17,7 @@ const MESSAGE_CHARS: usize = 2_000;
 
 /// Operation of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub enum AdmissionOperation {
     /// A new object.
     Create,
     /// A changed object.
@@ -30,7 +30,7 @@ pub enum Operation {
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Its operation.
-    pub operation: Operation,
+    pub operation: AdmissionOperation,
     /// Set if it is about a part of the object, such as its status.
     pub subresource: bool,
     /// Namespace of the object.
@@ -45,14 +45,14 @@ pub struct Request {
 
 /// Answer to a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct AdmissionResponse {
     /// Reason for which the object is denied; None if it is allowed.
     pub denied: Option<String>,
     /// Warnings, the most useful first.
     pub warnings: Vec<String>,
 }
 
-impl Verdict {
+impl AdmissionResponse {
     /// Returns the answer that allows a request without a warning.
     pub fn allowed() -> Self {
         Self::default()
@@ -76,8 +76,9 @@ impl Verdict {
 /// that nothing that is stored gets stuck.
 pub fn passes(request: &Request, namespace_deleting: bool) -> bool {
     let deleting = |object: &Value| !object["metadata"]["deletionTimestamp"].is_null();
-    let unchanged = || request.operation == Operation::Update && !request.old.is_null() && request.object["spec"] == request.old["spec"];
-    let of_object = request.operation != Operation::Other && !request.subresource;
+    let unchanged =
+        || request.operation == AdmissionOperation::Update && !request.old.is_null() && request.object["spec"] == request.old["spec"];
+    let of_object = request.operation != AdmissionOperation::Other && !request.subresource;
     !of_object || namespace_deleting || deleting(&request.object) || deleting(&request.old) || unchanged()
 }
 
@@ -101,15 +102,15 @@ mod tests {
         let plain = || object(1, json!({}));
         let going = || object(2, json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" }));
         for (request, deleting, wanted) in [
-            (request(Operation::Create, plain(), Value::Null), false, false),
-            (request(Operation::Update, object(2, json!({})), plain()), false, false),
-            (request(Operation::Update, plain(), Value::Null), false, false),
-            (request(Operation::Update, object(1, json!({ "finalizers": [] })), plain()), false, true),
-            (request(Operation::Update, going(), plain()), false, true),
-            (request(Operation::Update, plain(), going()), false, true),
-            (request(Operation::Update, object(2, json!({})), plain()), true, true),
-            (request(Operation::Other, Value::Null, plain()), false, true),
-            (Request { subresource: true, ..request(Operation::Update, object(2, json!({})), plain()) }, false, true),
+            (request(AdmissionOperation::Create, plain(), Value::Null), false, false),
+            (request(AdmissionOperation::Update, object(2, json!({})), plain()), false, false),
+            (request(AdmissionOperation::Update, plain(), Value::Null), false, false),
+            (request(AdmissionOperation::Update, object(1, json!({ "finalizers": [] })), plain()), false, true),
+            (request(AdmissionOperation::Update, going(), plain()), false, true),
+            (request(AdmissionOperation::Update, plain(), going()), false, true),
+            (request(AdmissionOperation::Update, object(2, json!({})), plain()), true, true),
+            (request(AdmissionOperation::Other, Value::Null, plain()), false, true),
+            (Request { subresource: true, ..request(AdmissionOperation::Update, object(2, json!({})), plain()) }, false, true),
         ] {
             assert_eq!(passes(&request, deleting), wanted, "{request:?}");
         }
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn the_message_of_a_denial_is_bounded() {
         let many = (0..100).map(|number| (true, format!("{number} {}", "wrong ".repeat(20)))).collect();
-        let denied = Verdict::of(many).denied.unwrap();
+        let denied = AdmissionResponse::of(many).denied.unwrap();
         assert!(denied.chars().count() <= MESSAGE_CHARS && denied.ends_with(" more"), "{denied}");
     }
 }

@@ -35,14 +35,14 @@ impl Validity {
 
 /// A certificate with its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct CertificateFacts {
     /// Its validity.
     pub validity: Validity,
     /// Set if it is valid for every host under which the webhook is called.
     pub names_fit: bool,
 }
 
-impl Held {
+impl CertificateFacts {
     fn serves(&self, now: Timestamp) -> bool {
         self.names_fit && self.validity.covers(now)
     }
@@ -60,9 +60,9 @@ pub enum Stored {
     /// The Secret holds a certificate whose authority is among the trusted ones.
     Usable {
         /// The certificate in use.
-        current: Held,
+        current: CertificateFacts,
         /// The next certificate, during a renewal.
-        next: Option<Held>,
+        next: Option<CertificateFacts>,
     },
 }
 
@@ -85,7 +85,7 @@ pub struct Facts {
     /// Content of the Secret.
     pub stored: Stored,
     /// The certificate that this process serves.
-    pub served: Option<Held>,
+    pub served: Option<CertificateFacts>,
     /// Trust of the API server in the next certificate.
     pub announced: Announced,
 }
@@ -162,24 +162,24 @@ mod tests {
     }
 
     /// Returns a certificate that was made at a time.
-    fn made(seconds: i64) -> Held {
+    fn made(seconds: i64) -> CertificateFacts {
         let from = at(seconds) - BACKDATED;
-        Held { validity: Validity { from, until: at(seconds + LIFETIME) }, names_fit: true }
+        CertificateFacts { validity: Validity { from, until: at(seconds + LIFETIME) }, names_fit: true }
     }
 
-    fn step(now: i64, stored: Stored, served: Option<Held>, announced: Announced) -> Step {
+    fn step(now: i64, stored: Stored, served: Option<CertificateFacts>, announced: Announced) -> Step {
         let lifetime = Duration::from_secs(LIFETIME.unsigned_abs());
         decide(&Facts { now: at(now), lifetime, stored, served, announced })
     }
 
-    fn holding(current: Held, next: Option<Held>) -> Stored {
+    fn holding(current: CertificateFacts, next: Option<CertificateFacts>) -> Stored {
         Stored::Usable { current, next }
     }
 
     #[test]
     fn a_certificate_is_renewed_in_two_steps_at_two_thirds_of_its_life() {
         let current = made(0);
-        let elsewhere = Held { names_fit: false, ..current };
+        let elsewhere = CertificateFacts { names_fit: false, ..current };
         for (now, stored, announced, wanted, why) in [
             (0, holding(current, None), Announced::No, Step::Keep, "it is new"),
             (60 * DAY - 1, holding(current, None), Announced::No, Step::Keep, "a third is left"),
@@ -211,7 +211,7 @@ mod tests {
         ] {
             assert_eq!(step(now, stored, Some(current), Announced::Yes), wanted, "{now}: {why}");
         }
-        let much = Held { validity: Validity { until: at(1_000 * DAY), ..current.validity }, names_fit: true };
+        let much = CertificateFacts { validity: Validity { until: at(1_000 * DAY), ..current.validity }, names_fit: true };
         assert_eq!(step(0, holding(much, None), None, Announced::Yes), Step::Stage, "it lives far longer than any new one");
     }
 

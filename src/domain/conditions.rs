@@ -213,8 +213,8 @@ mod tests {
 
     #[test]
     fn an_unreachable_instance_leaves_ready_for_a_grace_and_then_makes_it_unknown() {
-        let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
-        let first = after(&settled, down(), 10);
+        let synced = after(&fresh(), Outcome::Ready("version 1".into()), 0);
+        let first = after(&synced, down(), 10);
         assert_eq!(state(&first, ConditionType::Ready), ConditionStatus::True);
         assert_eq!(state(&first, ConditionType::Synced), ConditionStatus::Unknown);
         let later = after(&first, down(), 10 + 31);
@@ -225,9 +225,9 @@ mod tests {
 
     #[test]
     fn a_reconciliation_that_fails_after_it_synced_sets_each_condition_once() {
-        let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
+        let synced = after(&fresh(), Outcome::Ready("version 1".into()), 0);
         let details = vec![ConditionUpdate::new(ConditionType::Synced, ConditionStatus::True, Reason::Synced, "")];
-        let found = report(&settled, down(), details, 10);
+        let found = report(&synced, down(), details, 10);
         let kinds: std::collections::BTreeSet<_> = found.conditions.iter().map(|condition| condition.kind).collect();
         assert_eq!(kinds.len(), found.conditions.len());
         assert_eq!(state(&found, ConditionType::Synced), ConditionStatus::Unknown);
@@ -235,20 +235,20 @@ mod tests {
 
     #[test]
     fn ready_becomes_false_when_a_reconciliation_observes_a_fault() {
-        let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
-        let not_live = after(&settled, Outcome::Failed(ReconcileError::transient(Reason::NotLive, "not registered")), 10);
+        let synced = after(&fresh(), Outcome::Ready("version 1".into()), 0);
+        let not_live = after(&synced, Outcome::Failed(ReconcileError::transient(Reason::NotLive, "not registered")), 10);
         assert_eq!(state(&not_live, ConditionType::Ready), ConditionStatus::False);
         let details = vec![ConditionUpdate::new(ConditionType::Synced, ConditionStatus::False, Reason::NotSynced, "")];
-        let sending = report(&settled, down(), details, 10);
+        let sending = report(&synced, down(), details, 10);
         assert_eq!(state(&sending, ConditionType::Ready), ConditionStatus::False);
         assert_eq!(state(&sending, ConditionType::Synced), ConditionStatus::False);
     }
 
     #[test]
     fn an_unreachable_instance_is_not_ready_without_any_grace() {
-        let settled = after(&fresh(), Outcome::Ready("n8n answers".into()), 0);
+        let synced = after(&fresh(), Outcome::Ready("n8n answers".into()), 0);
         let details = vec![ConditionUpdate::new(ConditionType::Reachable, ConditionStatus::False, Reason::InstanceUnreachable, "")];
-        let found = report(&settled, down(), details, 1);
+        let found = report(&synced, down(), details, 1);
         assert_eq!(state(&found, ConditionType::Ready), ConditionStatus::False);
         assert_eq!(state(&found, ConditionType::Reconciling), ConditionStatus::True);
     }
@@ -266,8 +266,8 @@ mod tests {
         let stalled = after(&fresh(), Outcome::Failed(ReconcileError::invalid(Reason::InvalidDefinition, "node")), 1);
         assert_eq!(state(&stalled, ConditionType::Stalled), ConditionStatus::True);
         assert_eq!(state(&stalled, ConditionType::Reconciling), ConditionStatus::False);
-        let settled = after(&stalled, Outcome::Ready("version 1".into()), 2);
-        assert_eq!(state(&settled, ConditionType::Stalled), ConditionStatus::False);
+        let synced = after(&stalled, Outcome::Ready("version 1".into()), 2);
+        assert_eq!(state(&synced, ConditionType::Stalled), ConditionStatus::False);
     }
 
     #[test]
@@ -285,9 +285,9 @@ mod tests {
 
     #[test]
     fn suspension_keeps_ready_only_for_a_spec_that_was_synced() {
-        let settled = after(&fresh(), Outcome::Ready("version 1".into()), 0);
-        assert_eq!(state(&after(&settled, Outcome::Suspended { spec_changed: false }, 1), ConditionType::Ready), ConditionStatus::True);
-        let changed = after(&settled, Outcome::Suspended { spec_changed: true }, 1);
+        let synced = after(&fresh(), Outcome::Ready("version 1".into()), 0);
+        assert_eq!(state(&after(&synced, Outcome::Suspended { spec_changed: false }, 1), ConditionType::Ready), ConditionStatus::True);
+        let changed = after(&synced, Outcome::Suspended { spec_changed: true }, 1);
         assert_eq!(state(&changed, ConditionType::Ready), ConditionStatus::False);
         assert_eq!(state(&changed, ConditionType::Stalled), ConditionStatus::False);
     }

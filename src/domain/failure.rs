@@ -87,7 +87,7 @@ pub fn is_over(failed: &str, wanted: &str, changed: Changed) -> bool {
 
 /// State of a workflow whose wanted version failed and that has no version to roll back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum AfterFailure {
     /// n8n unpublished it. The version before it was not a good one, and is published again as the best one available.
     Returns,
     /// n8n unpublished it, and a person has to act.
@@ -98,16 +98,16 @@ pub enum Held {
 
 /// Decides what happens to a workflow that is held for a reason. `offline` says that it should be published and is not; `recoverable`, that
 /// the version that was published before is known.
-pub fn hold(reason: Reason, offline: bool, recoverable: bool) -> Held {
+pub fn after(reason: Reason, offline: bool, recoverable: bool) -> AfterFailure {
     let manual = reason == Reason::RollbackManual;
     match (manual, offline) {
-        (false, true) if recoverable => Held::Returns,
+        (false, true) if recoverable => AfterFailure::Returns,
         (true, true) => {
-            Held::Offline("n8n took the workflow offline and spec.rollback is Manual, so nothing is published until a person acts")
+            AfterFailure::Offline("n8n took the workflow offline and spec.rollback is Manual, so nothing is published until a person acts")
         }
-        (false, true) => Held::Offline(NO_GOOD_VERSION),
-        (true, false) => Held::Unchanged("spec.rollback is Manual, so nothing was changed"),
-        (false, false) => Held::Unchanged(NO_GOOD_VERSION),
+        (false, true) => AfterFailure::Offline(NO_GOOD_VERSION),
+        (true, false) => AfterFailure::Unchanged("spec.rollback is Manual, so nothing was changed"),
+        (false, false) => AfterFailure::Unchanged(NO_GOOD_VERSION),
     }
 }
 
@@ -183,10 +183,10 @@ mod tests {
     #[test]
     fn a_workflow_that_is_held_returns_only_where_it_may_and_can() {
         use Reason::{NoGoodVersion, RollbackManual};
-        assert_eq!(hold(NoGoodVersion, true, true), Held::Returns);
-        assert_eq!(hold(NoGoodVersion, true, false), Held::Offline(NO_GOOD_VERSION));
-        assert_eq!(hold(NoGoodVersion, false, true), Held::Unchanged(NO_GOOD_VERSION));
-        assert!(matches!(hold(RollbackManual, true, true), Held::Offline(message) if message.contains("Manual")));
-        assert!(matches!(hold(RollbackManual, false, false), Held::Unchanged(message) if message.contains("Manual")));
+        assert_eq!(after(NoGoodVersion, true, true), AfterFailure::Returns);
+        assert_eq!(after(NoGoodVersion, true, false), AfterFailure::Offline(NO_GOOD_VERSION));
+        assert_eq!(after(NoGoodVersion, false, true), AfterFailure::Unchanged(NO_GOOD_VERSION));
+        assert!(matches!(after(RollbackManual, true, true), AfterFailure::Offline(message) if message.contains("Manual")));
+        assert!(matches!(after(RollbackManual, false, false), AfterFailure::Unchanged(message) if message.contains("Manual")));
     }
 }

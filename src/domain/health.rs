@@ -140,14 +140,14 @@ mod tests {
 
     #[test]
     fn the_next_check_is_never_long_after_the_end_of_the_bake_time() {
-        let look = |bake, age| next_check(Duration::from_millis(bake), Duration::from_millis(age)).as_millis();
+        let pause = |bake, age| next_check(Duration::from_millis(bake), Duration::from_millis(age)).as_millis();
         // Baking at 7.99 s, and recorded at 8.01 s.
-        assert_eq!([look(8_000, 0), look(8_000, 7_990), look(8_000, 8_010)], [1_000, 1_000, 1_000]);
-        assert_eq!([look(600_000, 0), look(600_000, 590_000)], [30_000, 10_000]);
+        assert_eq!([pause(8_000, 0), pause(8_000, 7_990), pause(8_000, 8_010)], [1_000, 1_000, 1_000]);
+        assert_eq!([pause(600_000, 0), pause(600_000, 590_000)], [30_000, 10_000]);
     }
 
     #[test]
-    fn a_version_is_judged_by_its_bake_time_however_late_that_is() {
+    fn a_version_is_evaluated_by_its_bake_time_however_late_that_is() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let window = |baking, now| window(at(100), Duration::from_secs(10), baking, at(now));
         assert_eq!(window(true, 105), (at(100), None));

@@ -60,7 +60,7 @@ pub fn sent(history: &mut [VersionRecord], digest: &str, n8n_version_id: Option<
 
 /// Returns the kept version that n8n holds under this id: one that Weirkeeper sent, or else a kept edit of a person. A copy that was kept
 /// for its settings has the same id as the version it copies.
-pub fn held_as(history: &[VersionRecord], n8n_version_id: &str) -> Option<i64> {
+pub fn version_with_id(history: &[VersionRecord], n8n_version_id: &str) -> Option<i64> {
     let held = |record: &&VersionRecord| record.n8n_version_id.as_deref() == Some(n8n_version_id);
     let ours = history.iter().filter(held).find(|record| record.source != VersionSource::Drift);
     ours.or_else(|| history.iter().find(held)).map(|record| record.version)
@@ -219,9 +219,9 @@ mod tests {
         sent(&mut status.history, "a", Some("D1"));
         accept(&mut status, "theirs", VersionSource::Drift, "r-t".into(), at(4));
         sent(&mut status.history, "theirs", Some("D1"));
-        assert_eq!(held_as(&status.history, "D1"), Some(1));
+        assert_eq!(version_with_id(&status.history, "D1"), Some(1));
         sent(&mut status.history, "theirs", Some("D2"));
-        assert_eq!((held_as(&status.history, "D2"), held_as(&status.history, "D3")), (Some(4), None));
+        assert_eq!((version_with_id(&status.history, "D2"), version_with_id(&status.history, "D3")), (Some(4), None));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::api::annotation;
 use crate::api::reason::Reason;
-use crate::api::workflow_status::{Intent, Operation};
+use crate::api::workflow_status::{Intent, IntentOperation};
 
 use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
@@ -113,7 +113,7 @@ pub fn owned_by_previous(id: &str, cluster: &str) -> ReconcileError {
 }
 
 fn adoption(mark: &Mark, wanted: &str, seen: &[ListedWorkflow], claim: Claim<'_>) -> Result<Decision, ReconcileError> {
-    let Some(found) = seen.iter().find(|sighting| sighting.id == wanted) else {
+    let Some(found) = seen.iter().find(|listed| listed.id == wanted) else {
         return Err(ReconcileError::waiting(
             Reason::AdoptNotFound,
             format!("no workflow in n8n has the id {wanted} that spec.adopt names"),
@@ -135,14 +135,14 @@ pub fn claimed(id: &str) -> ReconcileError {
 }
 
 fn marked(seen: &[ListedWorkflow], matches: impl Fn(&Mark) -> bool) -> Vec<&str> {
-    seen.iter().filter(|sighting| sighting.mark.as_ref().is_some_and(&matches)).map(|sighting| sighting.id.as_str()).collect()
+    seen.iter().filter(|listed| listed.mark.as_ref().is_some_and(&matches)).map(|listed| listed.id.as_str()).collect()
 }
 
 /// Returns for how much longer a create that an earlier reconciliation announced may still take effect. `known_for` is the time since this
 /// process learned of the announcement, by its own clock: the recorded time of the announcement may come from another clock, which may be
 /// minutes off.
 pub fn late_for(intent: Option<&Intent>, request_timeout: Duration, known_for: Duration) -> Option<Duration> {
-    intent.filter(|intent| intent.operation == Operation::Create)?;
+    intent.filter(|intent| intent.operation == IntentOperation::Create)?;
     longest_life(request_timeout).checked_sub(known_for).filter(|left| !left.is_zero())
 }
 
@@ -249,13 +249,13 @@ mod tests {
         let announced = |operation, at| Intent::new(operation, "d", None, Timestamp::from_second(at).unwrap());
         // Whatever time the announcing clock recorded.
         for at in [0, 1_000, 2_000_000_000] {
-            let intent = announced(Operation::Create, at);
+            let intent = announced(IntentOperation::Create, at);
             for (known, left) in [(0, Some(30)), (29, Some(1)), (30, None), (1_000, None)] {
                 let left = left.map(Duration::from_secs);
                 assert_eq!(late_for(Some(&intent), timeout, Duration::from_secs(known)), left, "{at}, {known}");
             }
         }
-        assert_eq!(late_for(Some(&announced(Operation::Deploy, 0)), timeout, Duration::ZERO), None);
+        assert_eq!(late_for(Some(&announced(IntentOperation::Deploy, 0)), timeout, Duration::ZERO), None);
         assert_eq!(late_for(None, timeout, Duration::ZERO), None);
     }
 

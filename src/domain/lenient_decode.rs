@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::api::workflow::{DeletionPolicy, Workflow, WorkflowSpec};
-use crate::api::workflow_status::{Intent, Operation, Origin, WorkflowStatus};
+use crate::api::workflow_status::{Intent, IntentOperation, Origin, WorkflowStatus};
 
 /// Decodes the fields that match the schema, without the definition. If a field that decides what deletion does is present and cannot be
 /// read, the workflow in n8n is kept.
@@ -14,7 +14,7 @@ use crate::api::workflow_status::{Intent, Operation, Origin, WorkflowStatus};
 /// # Errors
 ///
 /// If the required fields alone do not decode, which no object of this version can cause.
-pub fn salvage(metadata: &ObjectMeta, data: &Value) -> Result<Workflow, serde_json::Error> {
+pub fn decode_leniently(metadata: &ObjectMeta, data: &Value) -> Result<Workflow, serde_json::Error> {
     let (spec, status) = (&data["spec"], &data["status"]);
     let mut reference = json!({ "name": spec["instanceRef"]["name"].as_str().unwrap_or_default() });
     if let Some(namespace) = spec["instanceRef"]["namespace"].as_str() {
@@ -29,7 +29,7 @@ pub fn salvage(metadata: &ObjectMeta, data: &Value) -> Result<Workflow, serde_js
         read.deletion_policy = Some(DeletionPolicy::Retain);
     }
     if known.intent.is_none()
-        && let Ok(operation) = Operation::deserialize(&status["intent"]["operation"])
+        && let Ok(operation) = IntentOperation::deserialize(&status["intent"]["operation"])
     {
         // The time of the announcement is lost; it was before the deletion.
         let latest = metadata.deletion_timestamp.as_ref().map_or(jiff::Timestamp::UNIX_EPOCH, |time| time.0);
@@ -59,13 +59,13 @@ fn fitting<T: DeserializeOwned>(mut fields: Map<String, Value>, object: &Value) 
 mod tests {
     use super::*;
 
-    fn salvaged(data: Value) -> Workflow {
-        salvage(&ObjectMeta { name: Some("a".into()), ..ObjectMeta::default() }, &data).unwrap()
+    fn decoded(data: Value) -> Workflow {
+        decode_leniently(&ObjectMeta { name: Some("a".into()), ..ObjectMeta::default() }, &data).unwrap()
     }
 
     #[test]
     fn fields_that_match_are_read_beside_fields_that_do_not() {
-        let workflow = salvaged(json!({
+        let workflow = decoded(json!({
             "spec": { "instanceRef": { "name": "main", "namespace": "ops", "new": [] }, "interval": 5, "active": "yes",
                 "deletionPolicy": "Archive", "references": { "a": 1 } },
             "status": { "n8nWorkflowId": "W1", "origin": "Created", "publishedAt": "9999-12-31T23:59:59Z", "history": "none",
@@ -75,14 +75,14 @@ mod tests {
         assert_eq!((spec.instance_ref.name.as_str(), spec.instance_ref.namespace.as_deref()), ("main", Some("ops")));
         assert_eq!(spec.deletion_policy, Some(DeletionPolicy::Archive));
         assert_eq!((status.n8n_workflow_id.as_deref(), status.origin), (Some("W1"), Some(Origin::Created)));
-        assert_eq!(status.intent.as_ref().map(|intent| intent.operation), Some(Operation::Create));
+        assert_eq!(status.intent.as_ref().map(|intent| intent.operation), Some(IntentOperation::Create));
         assert_eq!((status.published_at.is_none(), status.history.len()), (true, 0));
     }
 
     #[test]
     fn the_workflow_is_kept_if_its_deletion_policy_cannot_be_read() {
         let of = |policy: Value, origin: Value| {
-            let workflow = salvaged(json!({ "spec": { "deletionPolicy": policy }, "status": { "origin": origin } }));
+            let workflow = decoded(json!({ "spec": { "deletionPolicy": policy }, "status": { "origin": origin } }));
             (workflow.spec.deletion_policy, workflow.status.unwrap().origin)
         };
         assert_eq!(of(json!("Shred"), json!("Created")), (Some(DeletionPolicy::Retain), Some(Origin::Created)));
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn an_empty_object_decodes() {
         for data in [json!({}), json!({ "spec": [], "status": 7 }), json!({ "spec": { "instanceRef": "main" } })] {
-            assert_eq!(salvaged(data).spec.instance_ref.name, "");
+            assert_eq!(decoded(data).spec.instance_ref.name, "");
         }
     }
 }

@@ -15,7 +15,7 @@ pub use crate::domain::confirmed::Publication;
 
 /// Project of the workflow in n8n, compared with `spec.project`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Place {
+pub enum ProjectState {
     /// In the right project, or the spec names none, or n8n does not report it.
     #[default]
     Right,
@@ -25,7 +25,7 @@ pub enum Place {
     Moved,
 }
 
-impl Place {
+impl ProjectState {
     /// Compares `asked`, the spec's project, with `seen`, the project in n8n. `confirmed` is the project in which it was last seen as
     /// asked.
     pub fn of(asked: Option<&str>, confirmed: Option<&str>, seen: Option<&str>) -> Self {
@@ -122,13 +122,13 @@ pub struct Comparison {
     /// True if the workflow was confirmed in n8n before.
     pub known: bool,
     /// The project of the workflow, which does not affect publication.
-    pub place: Place,
+    pub project: ProjectState,
 }
 
 /// Returns the edits of people: content that n8n holds, as draft or published version, and that Weirkeeper neither sent nor kept.
 pub fn edits(remote: &RemoteWorkflow, history: &[VersionRecord], ours: Known<'_>) -> Vec<RemoteWorkflow> {
     let content = |held: &RemoteWorkflow| confirmed::content(&held.nodes, &held.connections, &held.node_groups);
-    let recorded = |held: &RemoteWorkflow| held.version_id.as_deref().is_none_or(|id| history::held_as(history, id).is_some());
+    let recorded = |held: &RemoteWorkflow| held.version_id.as_deref().is_none_or(|id| history::version_with_id(history, id).is_some());
     // An interrupted write is not recorded, but its content shows that Weirkeeper wrote it.
     let known = |held: &RemoteWorkflow| recorded(held) || ours.wrote(&content(held));
     let published = remote.published_apart();
@@ -152,7 +152,7 @@ pub fn compare(wanted: &Snapshot, mark: &Mark, remote: &RemoteWorkflow, seen: &S
         marked: Mark::of(&remote.settings).as_ref() == Some(mark),
         archived: remote.is_archived,
         known: known.confirmed.is_some(),
-        place: Place::Right,
+        project: ProjectState::Right,
     }
 }
 
@@ -203,14 +203,14 @@ pub fn plan(seen: &Comparison, publication: Publication, policy: DriftPolicy, co
         if undone { plan.undone.push(drift) } else { plan.left.push(drift) }
     }
     // The project does not affect the content, so neither write waits for the other.
-    match seen.place {
-        Place::Right => {}
-        Place::Moved if tolerated => plan.left.push(Drift::Moved),
-        Place::Moved => {
+    match seen.project {
+        ProjectState::Right => {}
+        ProjectState::Moved if tolerated => plan.left.push(Drift::Moved),
+        ProjectState::Moved => {
             plan.undone.push(Drift::Moved);
             plan.steps.insert(0, Step::Move);
         }
-        Place::ProjectPending => plan.steps.insert(0, Step::Move),
+        ProjectState::ProjectPending => plan.steps.insert(0, Step::Move),
     }
     plan
 }

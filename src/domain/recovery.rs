@@ -1,7 +1,7 @@
 //! Recovery of a published workflow: after an attempt that unpublished it, and after n8n lost webhooks.
 
 use crate::api::workflow::RollbackPolicy;
-use crate::api::workflow_status::{Intent, Operation};
+use crate::api::workflow_status::{Intent, IntentOperation};
 
 /// Maximum number of publications within an hour that only register webhooks again. More would only disturb callers.
 pub const MOST_REREGISTRATIONS: usize = 3;
@@ -17,7 +17,7 @@ pub struct LeftOffline<'a> {
 
 /// Decides whether an earlier attempt left the workflow unpublished. `active`: the spec wants it published; `published`: it is published.
 pub fn left_offline(intent: Option<&Intent>, active: bool, published: bool, policy: RollbackPolicy) -> Option<LeftOffline<'_>> {
-    let intent = intent.filter(|intent| intent.operation != Operation::Create)?;
+    let intent = intent.filter(|intent| intent.operation != IntentOperation::Create)?;
     let good = intent.last_good_n8n_version_id.as_deref()?;
     let publish = (policy == RollbackPolicy::Automatic).then_some(good);
     (active && !published).then_some(LeftOffline { digest: &intent.digest, publish })
@@ -57,7 +57,7 @@ mod tests {
         let now = jiff::Timestamp::UNIX_EPOCH;
         let intent = |operation, good: Option<&str>| Intent::new(operation, "d", good.map(str::to_owned), now);
         let (deploy, create, blank) =
-            (intent(Operation::Deploy, Some("v")), intent(Operation::Create, Some("v")), intent(Operation::Deploy, None));
+            (intent(IntentOperation::Deploy, Some("v")), intent(IntentOperation::Create, Some("v")), intent(IntentOperation::Deploy, None));
         let offline = |publish| Some(LeftOffline { digest: "d", publish });
         let table = [
             (Some(&deploy), true, false, Automatic, offline(Some("v"))),

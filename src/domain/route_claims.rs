@@ -51,7 +51,7 @@ impl Claim {
     }
 
     /// Returns the claims that conflict with this one.
-    fn rivals(&self) -> Vec<Self> {
+    fn colliding(&self) -> Vec<Self> {
         let claim = |what| Self { instance: self.instance.clone(), what };
         match &self.what {
             What::Entry { .. } => vec![self.clone()],
@@ -192,7 +192,7 @@ impl Claims {
 
     /// Returns the claimants of this claim and of all that conflict with it.
     fn contenders(&self, claim: &Claim) -> impl Iterator<Item = &Claimant> {
-        claim.rivals().into_iter().flat_map(|rival| self.routes.get(&rival).into_iter().flatten())
+        claim.colliding().into_iter().flat_map(|other| self.routes.get(&other).into_iter().flatten())
     }
 
     /// Returns the owner of a claim, if it is another object.
@@ -257,13 +257,13 @@ mod tests {
     fn a_served_route_is_kept_until_the_object_serves_another() {
         let mut claims = Claims::default();
         claims.keep_only("mover", at(2), &[route("a")]);
-        claims.claim("rival", at(1), &[route("a")]);
+        claims.claim("other", at(1), &[route("a")]);
         assert_eq!(claims.claim("mover", at(2), &[route("b")]), Claimed::default());
-        assert!(!granted(&mut claims, "rival", 1, "a"));
+        assert!(!granted(&mut claims, "other", 1, "a"));
         assert!(granted(&mut claims, "mover", 2, "a"), "it returns to its route");
         claims.claim("mover", at(2), &[route("b")]);
-        assert_eq!(claims.keep_only("mover", at(2), &[route("b")]), ["rival"]);
-        assert!(granted(&mut claims, "rival", 1, "a"));
+        assert_eq!(claims.keep_only("mover", at(2), &[route("b")]), ["other"]);
+        assert!(granted(&mut claims, "other", 1, "a"));
     }
 
     #[test]

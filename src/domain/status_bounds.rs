@@ -303,7 +303,7 @@ mod tests {
         let record = |version: i64| {
             let (result, source) = (if version == 3 { "Good" } else { "Pending" }, if version == 1 { "Adopted" } else { "Definition" });
             json!({ "version": version, "digest": format!("d{version}"), "revision": format!("r{version}"), "source": source,
-                "result": result, "createdAt": "2026-01-01T00:00:00Z", "judgedAt": "2026-01-01T00:00:00Z" })
+                "result": result, "createdAt": "2026-01-01T00:00:00Z", "decidedAt": "2026-01-01T00:00:00Z" })
         };
         let records: Vec<Value> = (1..=140).rev().map(record).collect();
         let mut status: WorkflowStatus = serde_json::from_value(json!({ "activeVersion": 2, "history": records })).unwrap();

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::api::condition::{Condition, milliseconds, whole_seconds};
 use crate::api::required_credential::RequiredCredential;
 use crate::api::template_ref::TemplateUse;
-use crate::api::workflow_status::{Intent, LastFailure, Operation, Origin, Snapshot, WorkflowStatus};
+use crate::api::workflow_status::{Intent, IntentOperation, LastFailure, Origin, Snapshot, WorkflowStatus};
 use crate::domain::backoff::enough;
 use crate::domain::health::HealthDecision;
 use crate::domain::plan::Keeps;
@@ -43,7 +43,7 @@ impl StatusRecord {
     pub fn record_bound(&mut self, id: &str, origin: Origin, remote_settings: &Map<String, Value>) {
         self.0.n8n_workflow_id = Some(id.to_owned());
         let origin = *self.0.origin.get_or_insert(origin);
-        self.0.intent = self.0.intent.take().filter(|intent| intent.operation != Operation::Create);
+        self.0.intent = self.0.intent.take().filter(|intent| intent.operation != IntentOperation::Create);
         if origin == Origin::Created {
             // Which of the settings were sent is not known any more; a rollback has to reset those that it lacks.
             self.0.written_settings = settings::written_after(remote_settings, &self.0.written_settings);
@@ -118,13 +118,13 @@ impl StatusRecord {
     /// Announces a write of a version. `serving` is the version in n8n that is published now; `publishes` is set if the write publishes.
     pub fn announce_deployment(
         &mut self,
-        (version, operation): (i64, Operation),
+        (version, operation): (i64, IntentOperation),
         digest: &str,
         serving: Option<String>,
         publishes: bool,
         now: Timestamp,
     ) {
-        let before = self.0.intent.take().filter(|intent| intent.operation != Operation::Create);
+        let before = self.0.intent.take().filter(|intent| intent.operation != IntentOperation::Create);
         let again = before.clone().filter(|intent| intent.digest == digest);
         let earlier = before.and_then(|intent| intent.last_good_n8n_version_id);
         // A version that an earlier attempt at this very one left published is no version to go back to.
@@ -140,7 +140,7 @@ impl StatusRecord {
     /// Announces that a version which n8n kept is published again. `serving` is the version that is published now.
     pub fn announce_rollback(&mut self, digest: &str, serving: Option<String>, now: Timestamp) {
         let earlier = self.0.intent.take().and_then(|intent| intent.last_good_n8n_version_id);
-        self.0.intent = Some(Intent { publishes: true, ..Intent::new(Operation::Rollback, digest, serving.or(earlier), now) });
+        self.0.intent = Some(Intent { publishes: true, ..Intent::new(IntentOperation::Rollback, digest, serving.or(earlier), now) });
     }
 
     /// Records the content and settings that are about to be sent. `seen` is what n8n holds before.

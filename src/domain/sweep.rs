@@ -8,7 +8,7 @@
 mod recorded;
 mod shown;
 
-pub use recorded::{Asked, Held, Recorded};
+pub use recorded::{Asked, ConfirmedState, Recorded};
 pub use shown::{Fingerprint, Shown, fingerprint, hash};
 
 #[cfg(test)]

@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
     use crate::api::required_credential::CredentialState;
-    use crate::api::workflow_status::{Intent, Operation, VersionSource};
+    use crate::api::workflow_status::{Intent, IntentOperation, VersionSource};
     use crate::domain::history;
     use crate::validator::check::parse_and_check;
 
@@ -314,7 +314,7 @@ mod tests {
         status.active_version = Some(1);
         assert!(accepted_before(&status, "a", None) && accepted_before(&status, "a", Some(false)), "it is saved");
         assert!(!accepted_before(&status, "a", Some(true)), "and is to be published for the first time");
-        status.intent = Some(Intent::new(Operation::Deploy, "b", None, now));
+        status.intent = Some(Intent::new(IntentOperation::Deploy, "b", None, now));
         assert!(accepted_before(&status, "b", Some(true)) && !accepted_before(&status, "c", Some(true)));
     }
 }

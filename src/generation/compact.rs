@@ -18,7 +18,7 @@ mod texts;
 mod uses;
 mod values;
 
-pub use compile::{Compiled, Slot, compile, locate};
+pub use compile::{Compiled, OpenValue, compile, locate};
 pub use decompile::{Decompiled, decompile};
 pub use form::{Case, Compact, CompactNode, Condition, Flag, Match, OnError, Retry, Settings, VERSION};
 pub use read::read;

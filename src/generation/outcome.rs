@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::compact::{Compact, Slot};
+use super::compact::{Compact, OpenValue};
 use crate::document::definition::Definition;
 use crate::document::finding::Finding;
 
@@ -30,7 +30,7 @@ pub struct Candidate {
     /// Its compact form, unless it comes from a template that has none.
     pub compact: Option<Compact>,
     /// Values that the user still has to give, at their places in the compact form.
-    pub slots: Vec<Slot>,
+    pub slots: Vec<OpenValue>,
     /// Its maker, with the reason for that choice.
     pub route: Route,
     /// Assumptions where the prompt says nothing, for people.

@@ -42,7 +42,7 @@ impl LeaderFence {
 
     /// Waits until writes are permitted. A writer that waits here lost the lease or was suspended past its end, and continues only after
     /// the lease is acquired again.
-    pub async fn held(&self) {
+    pub async fn wait_until_held(&self) {
         while !self.holds() {
             tokio::time::sleep(LOOK).await;
         }
@@ -86,7 +86,7 @@ mod tests {
     #[tokio::test]
     async fn a_writer_waits_until_the_fence_holds_and_again_after_it_expired() {
         let fence = LeaderFence::none();
-        let mut writer = Box::pin(fence.held());
+        let mut writer = Box::pin(fence.wait_until_held());
         assert!(futures::poll!(writer.as_mut()).is_pending());
         fence.extend(boot_clock() + Duration::from_secs(60));
         writer.await;

@@ -20,7 +20,7 @@ const LONG: usize = 4;
 
 /// Purpose of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
+pub enum RequestLength {
     /// A request that the server answers itself.
     Short,
     /// A request that takes as long as the work that it starts. Such requests have slots of their own.
@@ -59,11 +59,11 @@ impl Throttle {
     }
 
     /// Waits for a slot, then for the rate limit. A pause ends the wait at once. The slot is free again when dropped.
-    pub async fn enter(&self, lane: Lane) -> Result<OwnedSemaphorePermit, NoTurn> {
+    pub async fn enter(&self, length: RequestLength) -> Result<OwnedSemaphorePermit, NoTurn> {
         self.not_paused()?;
-        let slots = match lane {
-            Lane::Short => &self.slots,
-            Lane::Long => &self.long,
+        let slots = match length {
+            RequestLength::Short => &self.slots,
+            RequestLength::Long => &self.long,
         };
         let wait = async {
             // The semaphore is never closed, so `None` cannot happen; it would mean "no slot".
@@ -109,10 +109,10 @@ mod tests {
     #[tokio::test]
     async fn waiting_for_a_slot_ends_after_its_own_limit() {
         let pace = pace(1, None, 30);
-        let slot = pace.enter(Lane::Short).await.unwrap();
-        assert_eq!(pace.enter(Lane::Short).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
+        let slot = pace.enter(RequestLength::Short).await.unwrap();
+        assert_eq!(pace.enter(RequestLength::Short).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
         drop(slot);
-        drop(pace.enter(Lane::Short).await.unwrap());
+        drop(pace.enter(RequestLength::Short).await.unwrap());
     }
 
     #[tokio::test]
@@ -120,10 +120,10 @@ mod tests {
         let pace = pace(1, None, 30);
         let mut long = Vec::new();
         for _ in 0..LONG {
-            long.push(pace.enter(Lane::Long).await.unwrap());
+            long.push(pace.enter(RequestLength::Long).await.unwrap());
         }
-        assert_eq!(pace.enter(Lane::Long).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
-        drop(pace.enter(Lane::Short).await.unwrap());
+        assert_eq!(pace.enter(RequestLength::Long).await.unwrap_err(), NoTurn::Full(Duration::from_millis(30)));
+        drop(pace.enter(RequestLength::Short).await.unwrap());
     }
 
     #[tokio::test]
@@ -131,7 +131,7 @@ mod tests {
         let pace = pace(10, Some(20), 5_000);
         let start = Instant::now();
         for _ in 0..30 {
-            drop(pace.enter(Lane::Short).await.unwrap());
+            drop(pace.enter(RequestLength::Short).await.unwrap());
         }
         // A burst of 20, then 10 more at 20 a second.
         assert!(start.elapsed() >= Duration::from_millis(450), "{:?}", start.elapsed());
@@ -142,9 +142,9 @@ mod tests {
         let pace = pace(1, None, 5_000);
         pace.pause(Duration::from_millis(60));
         pace.pause(Duration::from_millis(1));
-        assert!(matches!(pace.enter(Lane::Short).await, Err(NoTurn::Paused(_))));
+        assert!(matches!(pace.enter(RequestLength::Short).await, Err(NoTurn::Paused(_))));
         tokio::time::sleep(Duration::from_millis(80)).await;
-        drop(pace.enter(Lane::Short).await.unwrap());
+        drop(pace.enter(RequestLength::Short).await.unwrap());
     }
 
     #[test]

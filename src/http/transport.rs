@@ -16,7 +16,7 @@ use super::error::TransportError;
 use super::fence::WritePermit;
 use super::headers::retry_after;
 use super::memory::{FREE, Memory, Part};
-use super::throttle::{Lane, SHORTEST_PAUSE, Throttle};
+use super::throttle::{RequestLength, SHORTEST_PAUSE, Throttle};
 
 /// Maximum time that a request waits in the queue. Beyond it the server cannot catch up.
 const LONGEST_QUEUE: Duration = Duration::from_secs(120);
@@ -92,16 +92,16 @@ impl Transport {
     /// If there is no complete answer.
     pub async fn exchange(
         &self,
-        lane: Lane,
+        length: RequestLength,
         request: &Request,
         permit: Option<&WritePermit>,
         sent: impl FnOnce() + Send,
     ) -> Result<Response, TransportError> {
         let asked = Instant::now();
-        let _slot = self.throttle.enter(lane).await?;
+        let _slot = self.throttle.enter(length).await?;
         self.addresses.check_literal(&request.url).map_err(|Denied(address)| TransportError::AddressDenied(address))?;
         if let Some(permit) = permit {
-            permit.fence.held().await;
+            permit.fence.wait_until_held().await;
             if permit.has_passed() {
                 return Err(TransportError::NoTurn(asked.elapsed()));
             }

@@ -11,9 +11,9 @@ use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 use serde_json::Value;
 
 use crate::api::required_credential::RequiredCredential;
-use crate::api::workflow_status::{Operation, Snapshot, VersionRecord};
+use crate::api::workflow_status::{IntentOperation, Snapshot, VersionRecord};
 use crate::domain::quota::places::Announced;
-use crate::domain::sweep::{Held, Recorded};
+use crate::domain::sweep::{ConfirmedState, Recorded};
 
 /// Binding of a Workflow.
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -89,7 +89,7 @@ struct Status {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IndexedIntent {
-    operation: Operation,
+    operation: IntentOperation,
     #[serde(default)]
     publishes: bool,
     #[serde(default, rename = "lastGoodN8nVersionId")]
@@ -123,7 +123,7 @@ impl From<Status> for IndexedStatus {
             published: status.published,
             credential_refs: status.credential_refs,
             intent: status.intent.map(|intent| Announced {
-                creates: intent.operation == Operation::Create,
+                creates: intent.operation == IntentOperation::Create,
                 publishes: intent.publishes || intent.last_good_n8n_version_id.is_some(),
             }),
             activation_requested_at: status.activation_requested_at.map(|time| time.0),
@@ -138,7 +138,7 @@ impl Status {
         if self.complete != Some(true) || unfinished || waits {
             return None;
         }
-        Recorded::of(Held {
+        Recorded::of(ConfirmedState {
             generation: self.observed_generation,
             version: self.active_version?,
             history: self.history.as_deref()?,

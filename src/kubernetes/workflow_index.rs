@@ -13,7 +13,7 @@ use serde::de::Deserializer;
 use super::indexed_metadata;
 use super::indexed_status::{IndexedStatus, lenient, or_empty};
 use crate::api::annotation;
-use crate::api::duration::Span;
+use crate::api::duration::DurationText;
 use crate::api::template_ref::TemplateRef;
 use crate::api::workflow::Workflow;
 use crate::domain::mark::Mark;
@@ -55,7 +55,7 @@ pub struct IndexedSpec {
     #[serde(deserialize_with = "lenient")]
     suspend: Option<bool>,
     #[serde(deserialize_with = "lenient")]
-    interval: Option<Span>,
+    interval: Option<DurationText>,
     #[serde(deserialize_with = "tags")]
     tags: Option<Box<[u64]>>,
     #[serde(deserialize_with = "lenient")]
@@ -72,7 +72,7 @@ struct IndexedProject {
 #[derive(Deserialize, Clone, Debug)]
 #[serde(rename_all = "camelCase")]
 struct IndexedHealthCheck {
-    bake_time: Option<Span>,
+    bake_time: Option<DurationText>,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -215,7 +215,7 @@ impl IndexedWorkflow {
 
     /// Returns the time between comparisons with n8n.
     pub fn interval(&self) -> Duration {
-        self.spec.interval.map_or(DEFAULT_INTERVAL, Span::get)
+        self.spec.interval.map_or(DEFAULT_INTERVAL, DurationText::get)
     }
 
     /// Reports whether its executions are evaluated.

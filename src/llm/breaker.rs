@@ -32,18 +32,18 @@ struct State {
     probing: bool,
 }
 
-/// A request that the breaker let through. If it is dropped without a verdict, such as at the deadline of its call, it failed.
+/// A request that the breaker let through. If it is dropped without a result, such as at the deadline of its call, it failed.
 #[derive(Debug)]
 pub(super) struct Passage<'a> {
     breaker: &'a CircuitBreaker,
     /// True if the breaker was open, and this request finds out if the server works again.
     probe: bool,
-    verdict: Verdict,
+    server_state: ServerState,
 }
 
 /// Evidence of a request about the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum ServerState {
     /// The server works.
     Works,
     /// The server failed.
@@ -64,7 +64,7 @@ impl CircuitBreaker {
             }
             state.probing = true;
         }
-        Ok(Passage { breaker: self, probe, verdict: Verdict::Unknown })
+        Ok(Passage { breaker: self, probe, server_state: ServerState::Unknown })
     }
 
     /// Returns the state.
@@ -77,12 +77,12 @@ impl CircuitBreaker {
         }
     }
 
-    fn record(&self, verdict: Verdict, probe: bool) {
+    fn record(&self, server_state: ServerState, probe: bool) {
         let mut state = self.lock();
         state.probing &= !probe;
-        match verdict {
-            Verdict::Works => *state = State::default(),
-            Verdict::Failed => {
+        match server_state {
+            ServerState::Works => *state = State::default(),
+            ServerState::Failed => {
                 state.failures = state.failures.saturating_add(1);
                 if probe || (state.failures >= FAILURES && state.open_until.is_none()) {
                     let open = OPEN.saturating_mul(1 << state.opened.min(16)).min(LONGEST_OPEN);
@@ -90,7 +90,7 @@ impl CircuitBreaker {
                     state.open_until = Some(Instant::now() + open);
                 }
             }
-            Verdict::Unknown => {}
+            ServerState::Unknown => {}
         }
     }
 
@@ -107,18 +107,18 @@ impl CircuitBreaker {
 impl Passage<'_> {
     /// Notes that the request is sent: from here on silence is a failure.
     pub(super) fn sent(&mut self) {
-        self.verdict = Verdict::Failed;
+        self.server_state = ServerState::Failed;
     }
 
     /// Records what the request says about the server.
-    pub(super) fn end(mut self, verdict: Verdict) {
-        self.verdict = verdict;
+    pub(super) fn end(mut self, server_state: ServerState) {
+        self.server_state = server_state;
     }
 }
 
 impl Drop for Passage<'_> {
     fn drop(&mut self) {
-        self.breaker.record(self.verdict, self.probe);
+        self.breaker.record(self.server_state, self.probe);
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn fail(breaker: &CircuitBreaker) {
-        breaker.pass().unwrap().end(Verdict::Failed);
+        breaker.pass().unwrap().end(ServerState::Failed);
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         for _ in 1..FAILURES {
             fail(&breaker);
         }
-        breaker.pass().unwrap().end(Verdict::Works);
+        breaker.pass().unwrap().end(ServerState::Works);
         for _ in 0..FAILURES {
             assert_eq!(breaker.state(), Breaker::Closed);
             fail(&breaker);
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(breaker.state(), Breaker::HalfOpen);
         let probe = breaker.pass().unwrap();
         assert!(breaker.pass().is_err(), "one at a time");
-        probe.end(Verdict::Works);
+        probe.end(ServerState::Works);
         assert_eq!(breaker.state(), Breaker::Closed);
     }
 
@@ -175,7 +175,7 @@ mod tests {
     fn requests_that_were_under_way_when_it_opened_do_not_prolong_it() {
         let breaker = CircuitBreaker::default();
         let late: Vec<_> = (0..20).map(|_| breaker.pass().unwrap()).collect();
-        late.into_iter().for_each(|passage| passage.end(Verdict::Failed));
+        late.into_iter().for_each(|passage| passage.end(ServerState::Failed));
         assert!(matches!(breaker.state(), Breaker::Open(left) if left <= OPEN));
     }
 }

@@ -13,7 +13,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, CircuitBreaker, Verdict};
+use super::breaker::{Breaker, CircuitBreaker, ServerState};
 use super::error::{ErrorKind, ModelError};
 use super::limits::RateLimits;
 use super::metrics::ModelMetrics;
@@ -23,7 +23,7 @@ use super::retry;
 use super::settings::Settings;
 use super::usage;
 use crate::document::lenient_json::{self, LARGEST, Meter, mend_surrogates};
-use crate::http::{ApiKey, Lane, LeaderFence, Part, Request, Response, Transport, WritePermit, asked_pause};
+use crate::http::{ApiKey, LeaderFence, Part, Request, RequestLength, Response, Transport, WritePermit, asked_pause};
 use crate::text::one_line;
 
 /// Maximum size of an answer: no model writes that much in the time of a call.
@@ -225,13 +225,13 @@ impl Courier {
             self.call.facts().sent += 1;
             passage.sent();
         };
-        let answered = server.http.exchange(Lane::Short, request, Some(&permit), sent).await;
+        let answered = server.http.exchange(RequestLength::Short, request, Some(&permit), sent).await;
         let result = match answered {
             Ok(response) => self.read(response),
             Err(error) => Err(ModelError::of_transport(error, server.settings.timeout).into()),
         };
         let kind = result.as_ref().err().map(|undelivered| undelivered.error.kind);
-        passage.end(verdict(kind));
+        passage.end(server_state(kind));
         if was_sent {
             server.metrics.request(kind.map_or("ok", ErrorKind::as_str));
         }
@@ -273,14 +273,14 @@ impl Courier {
 }
 
 /// Returns what an outcome says about the server.
-fn verdict(kind: Option<ErrorKind>) -> Verdict {
+fn server_state(kind: Option<ErrorKind>) -> ServerState {
     match kind {
-        None => Verdict::Works,
-        Some(ErrorKind::Busy | ErrorKind::Unsendable | ErrorKind::AddressDenied) => Verdict::Unknown,
+        None => ServerState::Works,
+        Some(ErrorKind::Busy | ErrorKind::Unsendable | ErrorKind::AddressDenied) => ServerState::Unknown,
         // Too many requests are not the server's failure, and no sign that it works.
-        Some(ErrorKind::RateLimited) => Verdict::Unknown,
-        Some(kind) if kind.is_failure_of_server() => Verdict::Failed,
-        Some(_) => Verdict::Works,
+        Some(ErrorKind::RateLimited) => ServerState::Unknown,
+        Some(kind) if kind.is_failure_of_server() => ServerState::Failed,
+        Some(_) => ServerState::Works,
     }
 }
 

@@ -10,7 +10,7 @@ use super::client::ModelClient;
 use super::error::{ErrorKind, ModelError};
 use super::refusal::Refusal;
 use crate::document::lenient_json::{self, LARGEST, Meter, Only};
-use crate::http::{Lane, Request, Response, SMALL_ANSWER, asked_pause, below};
+use crate::http::{Request, RequestLength, Response, SMALL_ANSWER, asked_pause, below};
 
 /// Maximum time for each of the two requests.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -93,7 +93,7 @@ impl ModelClient {
         }
         let timeout = LIMIT.min(settings.timeout);
         let request = Request { method, url, headers, body, timeout, limit: SMALL_ANSWER };
-        let answer = self.server.http.exchange(Lane::Long, &request, None, || {}).await;
+        let answer = self.server.http.exchange(RequestLength::Long, &request, None, || {}).await;
         answer.map_err(|error| ModelError { may_have_been_paid: false, ..ModelError::of_transport(error, timeout) })
     }
 }

@@ -10,7 +10,7 @@ use super::namespace_rules::may_share;
 use super::report::{Placed, Report};
 use super::set::Member;
 use crate::api::credential::{N8nCredential, RateLimit};
-use crate::api::duration::Span as Time;
+use crate::api::duration::DurationText as Time;
 use crate::api::workflow::InstanceRef;
 use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding, Severity, quoted};
@@ -24,7 +24,7 @@ use crate::text::similar::nearest;
 const MOST_NAMES: usize = 10;
 
 /// An N8nCredential of the set.
-pub(super) struct Held {
+pub(super) struct CredentialManifest {
     report: usize,
     source: usize,
     span: Option<Span>,
@@ -35,7 +35,7 @@ pub(super) struct Held {
     rate_limit: Option<RateLimit>,
 }
 
-impl Held {
+impl CredentialManifest {
     /// Reads an N8nCredential whose report has this index; one that does not fit its kind is reported there.
     pub(super) fn of(document: &Document<'_>, object: &Value, at: &str, report: usize) -> Option<Self> {
         let spec = serde_json::from_value::<N8nCredential>(object.clone()).ok()?.spec;
@@ -61,7 +61,7 @@ impl Held {
 }
 
 /// Returns the findings of these checks, each with the index of its report.
-pub(super) fn check(members: &[Member], held: &[Held], reports: &[Report]) -> Vec<(usize, Placed)> {
+pub(super) fn check(members: &[Member], held: &[CredentialManifest], reports: &[Report]) -> Vec<(usize, Placed)> {
     let mut found = Vec::new();
     for member in members {
         let definition = reports.get(member.report()).and_then(|report| report.definition.as_ref());
@@ -69,8 +69,8 @@ pub(super) fn check(members: &[Member], held: &[Held], reports: &[Report]) -> Ve
         let limits = limits_of(member.spec(), |name| {
             held.iter().find(|one| one.name == name && may_share(one.namespace(), member.namespace()))?.rate_limit
         });
-        let told = definition.into_iter().flat_map(|definition| credential_limits::warnings(definition, member.spec(), &limits));
-        found.extend(told.map(|finding| member.placed(at_definition(member, finding))));
+        let warnings = definition.into_iter().flat_map(|definition| credential_limits::warnings(definition, member.spec(), &limits));
+        found.extend(warnings.map(|finding| member.placed(at_definition(member, finding))));
     }
     found.extend(held.iter().filter_map(|one| shared(one, members, reports)));
     found
@@ -89,8 +89,8 @@ fn at_definition(member: &Member, finding: Finding) -> Finding {
 
 /// Reports N8nCredentials that the set does not hold, and those of another type or instance. One that is missing may be in the cluster, unless
 /// a very similar name in the set makes a typing error more likely.
-fn references(member: &Member, definition: Option<&Definition>, held: &[Held]) -> Vec<Finding> {
-    let beside: Vec<&Held> = held.iter().filter(|one| may_share(one.namespace(), member.namespace())).collect();
+fn references(member: &Member, definition: Option<&Definition>, held: &[CredentialManifest]) -> Vec<Finding> {
+    let beside: Vec<&CredentialManifest> = held.iter().filter(|one| may_share(one.namespace(), member.namespace())).collect();
     let mut findings = Vec::new();
     for (index, mapping) in member.spec().credentials.iter().enumerate() {
         let Some(name) = mapping.credential_ref.as_ref().map(|reference| reference.name.as_str()) else { continue };
@@ -117,7 +117,7 @@ fn references(member: &Member, definition: Option<&Definition>, held: &[Held]) -
 }
 
 /// Reports a limit that the schedules of several Workflows exceed together, though none of them does alone.
-fn shared(credential: &Held, members: &[Member], reports: &[Report]) -> Option<(usize, Placed)> {
+fn shared(credential: &CredentialManifest, members: &[Member], reports: &[Report]) -> Option<(usize, Placed)> {
     let limit = credential.rate_limit?;
     let (allowed, per) = (u64::try_from(limit.requests).ok()?, limit.per.get());
     let users =

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::credentials::Held;
+use super::credentials::CredentialManifest;
 use super::namespace_rules::may_share;
 use super::report::{Kind, Report, Source};
 use super::set::Member;
@@ -20,7 +20,7 @@ use super::import::label;
 
 /// Where credentials are to be made if a workflow does not say it.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
+pub struct ExportTarget {
     /// N8nInstance for workflows that are not Workflow objects.
     pub instance: Option<InstanceRef>,
     /// Namespace for objects without one.
@@ -48,7 +48,13 @@ struct Need<'a> {
 }
 
 /// Collects what the workflows of a set need.
-pub(super) fn collect(sources: &[Source], reports: &[Report], members: &[Member], held: &[Held], place: &Place) -> Needs {
+pub(super) fn collect(
+    sources: &[Source],
+    reports: &[Report],
+    members: &[Member],
+    held: &[CredentialManifest],
+    target: &ExportTarget,
+) -> Needs {
     let mut needs = Needs::default();
     for (number, report) in reports.iter().enumerate().filter(|(_, report)| report.kind == Kind::Workflow) {
         let member = members.iter().find(|member| member.report() == number);
@@ -61,12 +67,12 @@ pub(super) fn collect(sources: &[Source], reports: &[Report], members: &[Member]
         if wanted.is_empty() {
             continue;
         }
-        let instance = member.map(|member| member.spec().instance_ref.clone()).or_else(|| place.instance.clone());
+        let instance = member.map(|member| member.spec().instance_ref.clone()).or_else(|| target.instance.clone());
         let Some(instance) = instance else {
             needs.problems.push(format!("{file}: this is an export of n8n, which names no N8nInstance; name it with --instance"));
             continue;
         };
-        let namespace = member.and_then(|member| member.namespace().map(str::to_owned)).or_else(|| place.namespace.clone());
+        let namespace = member.and_then(|member| member.namespace().map(str::to_owned)).or_else(|| target.namespace.clone());
         let workflow = member.map_or_else(|| format!("the workflow in {file}"), |member| format!("Workflow {}", member.name()));
         for need in wanted {
             needs.add(&need, (&workflow, namespace.as_deref(), &instance), held);
@@ -103,7 +109,7 @@ fn wanted<'a>(definition: &'a Definition, report: &'a Report, member: Option<&'a
 
 impl Needs {
     /// Adds a credential, or another user of one that is known.
-    fn add(&mut self, need: &Need<'_>, (workflow, namespace, instance): (&str, Option<&str>, &InstanceRef), held: &[Held]) {
+    fn add(&mut self, need: &Need<'_>, (workflow, namespace, instance): (&str, Option<&str>, &InstanceRef), held: &[CredentialManifest]) {
         let referenced = need.mapping.and_then(|mapping| mapping.credential_ref.as_ref()).map(|reference| reference.name.as_str());
         let in_set = |name: &str| held.iter().find(|one| one.name == name && may_share(one.namespace(), namespace));
         if referenced.is_some_and(|name| in_set(name).is_some()) {

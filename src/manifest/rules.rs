@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::api::duration::Span;
+use crate::api::duration::DurationText;
 use crate::api::headers::{NO_STEERING_HEADER, is_steering};
 
 type Rule = (&'static str, fn(&Value) -> bool);
@@ -60,21 +60,23 @@ fn is_builtin(spec: &Value) -> bool {
 }
 
 /// Returns the bounds of a rule for durations, which every field of that type has.
-fn duration_bounds(rule: &str) -> Option<(Span, Span)> {
+fn duration_bounds(rule: &str) -> Option<(DurationText, DurationText)> {
     let bounds = rule.strip_prefix("duration(self) >= duration('")?.strip_suffix("')")?;
     let (least, most) = bounds.split_once("') && duration(self) <= duration('")?;
-    Some((Span::parse(least).ok()?, Span::parse(most).ok()?))
+    Some((DurationText::parse(least).ok()?, DurationText::parse(most).ok()?))
 }
 
 /// Reports whether a duration is within bounds. Texts that are not a duration are reported by the pattern of the field.
-fn is_within(value: &Value, (least, most): (Span, Span)) -> bool {
-    value.as_str().and_then(|text| Span::parse(text).ok()).is_none_or(|span| least <= span && span <= most)
+fn is_within(value: &Value, (least, most): (DurationText, DurationText)) -> bool {
+    value.as_str().and_then(|text| DurationText::parse(text).ok()).is_none_or(|span| least <= span && span <= most)
 }
 
 /// Returns the maximum duration of all probes of a health check. Texts that are not a duration are reported by the pattern of the field.
 fn probing(check: &Value) -> Duration {
     let timeout = |probe: &Value| {
-        probe["timeout"].as_str().map_or(Duration::from_secs(10), |text| Span::parse(text).map_or(Duration::ZERO, Span::get))
+        probe["timeout"]
+            .as_str()
+            .map_or(Duration::from_secs(10), |text| DurationText::parse(text).map_or(Duration::ZERO, DurationText::get))
     };
     check["probes"].as_array().into_iter().flatten().map(timeout).sum()
 }

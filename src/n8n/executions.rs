@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::client::N8nClient;
 use super::error::{N8nError, present};
-use super::item::Told;
+use super::item::UnreadLog;
 use super::listing::{IDLE_PAGES, STUCK, protocol};
 use super::operation::Operation;
 use super::page::{LARGEST_PAGE, Page};
@@ -53,7 +53,7 @@ impl N8nClient {
         let operation = Operation::ListExecutions;
         let mut found: Vec<RemoteExecution> = Vec::new();
         let mut cursor: Option<String> = None;
-        let mut unread = Told::default();
+        let mut unread = UnreadLog::default();
         // n8n compares with its own clock.
         let ahead = jiff::SignedDuration::from_secs(self.inner.clock_ahead.load(Ordering::Relaxed));
         let there = |time: jiff::Timestamp| time.saturating_add(ahead).unwrap_or(time);
@@ -80,7 +80,7 @@ impl N8nClient {
             let page: Page<RemoteExecution> = self.send_json(request).await?;
             let before = found.len();
             let size = page.items.len();
-            for execution in page.items.into_iter().filter_map(|item| unread.tell(operation, item.read())) {
+            for execution in page.items.into_iter().filter_map(|item| unread.note(operation, item.read())) {
                 if found.iter().rev().take(PAGE).all(|known| known.id != execution.id) {
                     found.push(execution);
                 }

@@ -140,11 +140,11 @@ impl<T: Listed> Item<T> {
 
 /// Limit on the unreadable items of one list that are named in the log.
 #[derive(Debug, Default)]
-pub(super) struct Told(usize);
+pub(super) struct UnreadLog(usize);
 
-impl Told {
+impl UnreadLog {
     /// Returns the item; one that cannot be read is logged and left out.
-    pub(super) fn tell<T>(&mut self, operation: Operation, item: Result<T, Unread>) -> Option<T> {
+    pub(super) fn note<T>(&mut self, operation: Operation, item: Result<T, Unread>) -> Option<T> {
         let unread = match item {
             Ok(item) => return Some(item),
             Err(unread) => unread,

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::client::N8nClient;
 use super::error::N8nError;
-use super::item::{Listed, Told, Unread};
+use super::item::{Listed, Unread, UnreadLog};
 use super::operation::Operation;
 use super::page::{LARGEST_PAGE, Page};
 use crate::domain::remote::{LONGEST_ID, MemoryHold, RemoteCredential, RemoteSummary, RemoteWorkflow, Tag};
@@ -86,7 +86,7 @@ impl N8nClient {
     /// # Errors
     /// Any error that prevents a complete list; there is no partial one.
     pub async fn list_workflows(&self) -> Result<Vec<RemoteWorkflow>, N8nError> {
-        self.list_told(Operation::ListWorkflows, "workflows", &workflow_filter(None)?).await
+        self.list_items(Operation::ListWorkflows, "workflows", &workflow_filter(None)?).await
     }
 
     /// Lists the workflows that carry a tag of exactly this name.
@@ -94,7 +94,7 @@ impl N8nClient {
     /// # Errors
     /// See [`list_workflows`](Self::list_workflows).
     pub async fn list_workflows_tagged(&self, tag: &str) -> Result<Vec<RemoteWorkflow>, N8nError> {
-        self.list_told(Operation::ListWorkflows, "workflows", &workflow_filter(Some(tag))?).await
+        self.list_items(Operation::ListWorkflows, "workflows", &workflow_filter(Some(tag))?).await
     }
 
     /// Lists all workflows, or those with a tag, without their content, which is skipped while reading.
@@ -102,7 +102,7 @@ impl N8nClient {
     /// # Errors
     /// See [`list_workflows`](Self::list_workflows).
     pub async fn list_summaries(&self, tag: Option<&str>) -> Result<Vec<RemoteSummary>, N8nError> {
-        self.list_told(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?).await
+        self.list_items(Operation::ListWorkflows, "workflows", &workflow_filter(tag)?).await
     }
 
     /// Passes every workflow once to `keep`, even if it cannot be read, and collects the results, holding one page in memory.
@@ -126,9 +126,9 @@ impl N8nClient {
         haste: Haste,
         mut keep: impl FnMut(RemoteSummary) -> R + Send,
     ) -> Result<List<R>, N8nError> {
-        let mut told = Told::default();
+        let mut log = UnreadLog::default();
         let operation = Operation::ListWorkflows;
-        let keep = |item: Result<RemoteSummary, Unread>| told.tell(operation, item).map(&mut keep);
+        let keep = |item: Result<RemoteSummary, Unread>| log.note(operation, item).map(&mut keep);
         self.list(operation, "workflows", &workflow_filter(None)?, haste, keep).await
     }
 
@@ -137,7 +137,7 @@ impl N8nClient {
     /// # Errors
     /// Any error that prevents a complete list.
     pub async fn list_tags(&self) -> Result<Vec<Tag>, N8nError> {
-        self.list_told(Operation::ListTags, "tags", &[]).await
+        self.list_items(Operation::ListTags, "tags", &[]).await
     }
 
     /// Lists all credentials that the key can see, without secrets.
@@ -145,17 +145,17 @@ impl N8nClient {
     /// # Errors
     /// Any error that prevents a complete list.
     pub async fn list_credentials(&self) -> Result<List<RemoteCredential>, N8nError> {
-        self.told(Operation::ListCredentials, "credentials", &[]).await
+        self.list_readable(Operation::ListCredentials, "credentials", &[]).await
     }
 
-    async fn list_told<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<Vec<T>, N8nError> {
-        Ok(self.told(operation, what, filter).await?.items)
+    async fn list_items<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<Vec<T>, N8nError> {
+        Ok(self.list_readable(operation, what, filter).await?.items)
     }
 
     /// Returns all items that can be read; the others are logged.
-    async fn told<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<List<T>, N8nError> {
-        let mut told = Told::default();
-        self.list(operation, what, filter, Haste::Urgent, |item| told.tell(operation, item)).await
+    async fn list_readable<T: Listed>(&self, operation: Operation, what: &str, filter: &[(&str, &str)]) -> Result<List<T>, N8nError> {
+        let mut log = UnreadLog::default();
+        self.list(operation, what, filter, Haste::Urgent, |item| log.note(operation, item)).await
     }
 
     async fn list<T: Listed, R>(

@@ -16,7 +16,7 @@ use super::metrics::Observed;
 use super::operation::Operation;
 use crate::document::lenient_json::mend_surrogates;
 use crate::domain::remote::{RemoteVersion, RemoteWorkflow};
-use crate::http::{self, Lane, Response, SMALL_ANSWER, TransportError, below, clock_ahead};
+use crate::http::{self, RequestLength, Response, SMALL_ANSWER, TransportError, below, clock_ahead};
 
 /// Maximum size of an answer of the API.
 pub(super) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -144,9 +144,9 @@ impl N8nClient {
 
     pub(super) async fn exchange(&self, request: &Request, observed: &mut Observed<'_>) -> Result<Answer, N8nError> {
         let operation = request.operation;
-        let lane = if operation == Operation::Probe { Lane::Long } else { Lane::Short };
+        let length = if operation == Operation::Probe { RequestLength::Long } else { RequestLength::Short };
         let permit = operation.writes().then_some(&self.permit);
-        let response = self.inner.http.exchange(lane, &request.http, permit, || observed.sent()).await;
+        let response = self.inner.http.exchange(length, &request.http, permit, || observed.sent()).await;
         let response = response.map_err(|error| failed(request, error))?;
         // Authors of workflows decide what webhooks answer, so these answers must not slow down other calls.
         if !matches!(operation, Operation::Probe | Operation::CheckWebhook | Operation::CheckForm) {

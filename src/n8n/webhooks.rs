@@ -106,7 +106,7 @@ impl N8nClient {
         let mut request = self.webhook_request(operation, Method::OPTIONS, base, path)?;
         request.http.headers.insert(ORIGIN, HeaderValue::from_static("https://weirkeeper.dev"));
         let answer = self.send_raw(&request).await?;
-        self.settled(&answer, operation).await?;
+        self.definite(&answer, operation).await?;
         if let (204, Some(methods)) = (answer.status.as_u16(), named(&answer)) {
             return Ok(Ok(methods));
         }
@@ -127,7 +127,7 @@ impl N8nClient {
     pub async fn check_version_behind(&self, path: &str, method: Method) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckWebhook;
         let answer = self.send_raw(&self.webhook_request(operation, method, "mcp", path)?).await?;
-        self.settled(&answer, operation).await?;
+        self.definite(&answer, operation).await?;
         let message = answer.complaint().and_then(|c| c.message).unwrap_or_default();
         Ok(match answer.status.as_u16() {
             _ if answer.is_starting() || author::is_editor(&answer) => WebhookCheck::Unknown(NO_WEBHOOKS.to_owned()),
@@ -145,7 +145,7 @@ impl N8nClient {
     pub async fn check_form(&self, path: &str) -> Result<WebhookCheck, N8nError> {
         let operation = Operation::CheckForm;
         let answer = self.send_raw(&self.webhook_request(operation, Method::GET, "form", path)?).await?;
-        self.settled(&answer, operation).await?;
+        self.definite(&answer, operation).await?;
         let header = |name| answer.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("");
         Ok(match answer.status.as_u16() {
             _ if answer.is_starting() || author::is_editor(&answer) => WebhookCheck::Unknown(NO_WEBHOOKS.to_owned()),
@@ -200,7 +200,7 @@ impl N8nClient {
     }
 
     /// Refuses answers that say nothing about the webhook and will change later.
-    async fn settled(&self, answer: &Answer, operation: Operation) -> Result<(), N8nError> {
+    async fn definite(&self, answer: &Answer, operation: Operation) -> Result<(), N8nError> {
         self.started(answer, operation).await?;
         match answer.status.as_u16() {
             429 | 502..=504 => Err(answer.error(operation)),

@@ -20,7 +20,7 @@ use crate::api::workflow::Workflow;
 use crate::catalog::Catalog;
 use crate::domain::admission::grants::InstanceFacts;
 use crate::domain::admission::workflow::{WorkflowFacts, workflow};
-use crate::domain::admission::{Request, Verdict, passes, rules};
+use crate::domain::admission::{AdmissionResponse, Request, passes, rules};
 use crate::domain::policies::is_generated;
 use crate::domain::quota::Limits;
 use crate::domain::quota::places::{Candidate, refusal};
@@ -62,24 +62,24 @@ impl Facts {
     /// # Errors
     ///
     /// With what the stores wait for, if they are not complete: nothing may be denied, or allowed, for what is not known yet.
-    pub fn decide(&self, kind: &Kind, request: &Request) -> Result<Verdict, String> {
+    pub fn decide(&self, kind: &Kind, request: &Request) -> Result<AdmissionResponse, String> {
         let namespace = self.namespace(&request.namespace);
         let deleting = namespace.as_ref().is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some());
         if passes(request, deleting) && !(*kind == Kind::WorkflowPrompt && prompts::answers_changed(request)) {
-            return Ok(Verdict::allowed());
+            return Ok(AdmissionResponse::allowed());
         }
         match kind {
             Kind::Other(kind) => {
                 let warning = format!("Weirkeeper has no rules for {kind}; remove that kind from its ValidatingWebhookConfiguration");
-                return Ok(Verdict { denied: None, warnings: vec![warning] });
+                return Ok(AdmissionResponse { denied: None, warnings: vec![warning] });
             }
             Kind::N8nInstance => return Ok(rules::instance(&request.object)),
             Kind::N8nCredential => return Ok(rules::credential(&request.object)),
             Kind::ModelProvider => return Ok(rules::provider(&request.object)),
             Kind::WorkflowPolicy => return Ok(rules::policy(&request.object, Catalog::embedded())),
             Kind::WorkflowPrompt => return Ok(prompts::prompt(&request.object)),
-            Kind::WorkflowQuota => return Ok(Verdict::allowed()),
-            Kind::WorkflowTemplate => return Ok(template::verdict(&request.object)),
+            Kind::WorkflowQuota => return Ok(AdmissionResponse::allowed()),
+            Kind::WorkflowTemplate => return Ok(template::review(&request.object)),
             Kind::Workflow => {}
         }
         if !self.stores.is_synced() {
@@ -92,7 +92,7 @@ impl Facts {
         self.stores.namespaces.store().get(&ObjectRef::new(name))
     }
 
-    fn workflow(&self, request: &Request, namespace: Option<&PartialObjectMeta<Namespace>>) -> Verdict {
+    fn workflow(&self, request: &Request, namespace: Option<&PartialObjectMeta<Namespace>>) -> AdmissionResponse {
         let reference = &request.object["spec"]["instanceRef"];
         let home = reference["namespace"].as_str().unwrap_or(&request.namespace);
         let instance = self.stores.instances.store().get(&ObjectRef::new(reference["name"].as_str().unwrap_or_default()).within(home));
@@ -130,10 +130,10 @@ impl Facts {
             credential_of: &credential_of,
         };
         let rendered = template::rendered(request, catalog);
-        let mut verdict = workflow(rendered.as_ref().unwrap_or(request), &facts);
-        template::judge(request, &self.stores, (catalog, labels), &mut verdict);
-        verdict.warnings.splice(0..0, unreadable(&policies, &quotas));
-        verdict
+        let mut decision = workflow(rendered.as_ref().unwrap_or(request), &facts);
+        template::check(request, &self.stores, (catalog, labels), &mut decision);
+        decision.warnings.splice(0..0, unreadable(&policies, &quotas));
+        decision
     }
 
     /// Returns the limit that the object would exceed. Nothing is reserved: the same review gets the same answer, and the controllers are

@@ -18,7 +18,7 @@ use tracing::{debug, error};
 
 use super::facts::Facts;
 use super::review::{self, Kind, Review, Unread};
-use crate::domain::admission::Verdict;
+use crate::domain::admission::AdmissionResponse;
 
 /// Path of the reviews.
 pub const PATH: &str = "/validate";
@@ -129,22 +129,22 @@ async fn read_body(request: Request<Body>) -> Result<Bytes, Failed> {
 /// Reads a review, decides, and writes the answer.
 fn examine(body: &[u8], facts: &Facts, metrics: &ReviewMetrics) -> Result<Vec<u8>, Failed> {
     let started = Instant::now();
-    let (uid, kind, verdict) = match review::read(body) {
+    let (uid, kind, decision) = match review::read(body) {
         Ok(Review { uid, kind, request }) => {
-            let verdict = facts.decide(&kind, &request);
-            (uid, kind, verdict.map_err(|waiting| (StatusCode::SERVICE_UNAVAILABLE, waiting))?)
+            let decision = facts.decide(&kind, &request);
+            (uid, kind, decision.map_err(|waiting| (StatusCode::SERVICE_UNAVAILABLE, waiting))?)
         }
         Err(Unread::NoReview(message)) => return Err((StatusCode::BAD_REQUEST, message)),
-        Err(Unread::NoObject { uid, message }) => (uid, Kind::Other(String::new()), Verdict::denied(message)),
+        Err(Unread::NoObject { uid, message }) => (uid, Kind::Other(String::new()), AdmissionResponse::denied(message)),
     };
-    let answer = match (&verdict.denied, verdict.warnings.is_empty()) {
+    let answer = match (&decision.denied, decision.warnings.is_empty()) {
         (Some(_), _) => "denied",
         (None, false) => "warned",
         (None, true) => "allowed",
     };
     metrics.reviews.with_label_values(&[kind.label(), answer]).inc();
     metrics.seconds.with_label_values(&[kind.label()]).observe(started.elapsed().as_secs_f64());
-    Ok(review::answer(&uid, &verdict).to_string().into_bytes())
+    Ok(review::answer(&uid, &decision).to_string().into_bytes())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::api::{GROUP, VERSION};
 use crate::document::lenient_json::{self, Meter, Skip};
 use crate::domain::admission::warnings::bounded;
-use crate::domain::admission::{Operation, Request, Verdict};
+use crate::domain::admission::{AdmissionOperation, AdmissionResponse, Request};
 use crate::text::one_line;
 
 /// Maximum memory of a review, in bytes. Two objects of the largest size that the API server stores need a third of it.
@@ -110,9 +110,9 @@ pub fn read(body: &[u8]) -> Result<Review, Unread> {
         return Err(no_review("request.uid is missing or too long".to_owned()));
     }
     let operation = match request["operation"].as_str() {
-        Some("CREATE") => Operation::Create,
-        Some("UPDATE") => Operation::Update,
-        _ => Operation::Other,
+        Some("CREATE") => AdmissionOperation::Create,
+        Some("UPDATE") => AdmissionOperation::Update,
+        _ => AdmissionOperation::Other,
     };
     let kind = match (request["kind"]["group"].as_str(), request["kind"]["version"].as_str(), request["kind"]["kind"].as_str()) {
         (Some(GROUP), Some(VERSION), Some("Workflow")) => Kind::Workflow,
@@ -126,7 +126,7 @@ pub fn read(body: &[u8]) -> Result<Review, Unread> {
         (_, _, kind) => Kind::Other(one_line(kind.unwrap_or("an object without a kind"), 80)),
     };
     let subresource = request["subResource"].as_str().is_some_and(|part| !part.is_empty());
-    let examined = operation != Operation::Other && !subresource && !matches!(kind, Kind::Other(_));
+    let examined = operation != AdmissionOperation::Other && !subresource && !matches!(kind, Kind::Other(_));
     // Deletions carry no object, and a deep value in a part that is not examined does not matter.
     let deep = cut.filter(|path| path.starts_with("request.object"));
     let problem = match (examined, &request["object"], deep) {
@@ -151,15 +151,15 @@ pub fn read(body: &[u8]) -> Result<Review, Unread> {
 }
 
 /// Writes the answer to a review.
-pub fn answer(uid: &str, verdict: &Verdict) -> Value {
-    let mut response = json!({ "uid": uid, "allowed": verdict.denied.is_none() });
-    if let Some(message) = &verdict.denied {
+pub fn answer(uid: &str, decision: &AdmissionResponse) -> Value {
+    let mut response = json!({ "uid": uid, "allowed": decision.denied.is_none() });
+    if let Some(message) = &decision.denied {
         // kubectl prints the message of a refusal as it is, whatever its status is.
         response["status"] = json!({
             "metadata": {}, "status": "Failure", "reason": "Forbidden", "code": StatusCode::FORBIDDEN.as_u16(), "message": message,
         });
     }
-    let warnings = bounded(&verdict.warnings);
+    let warnings = bounded(&decision.warnings);
     if !warnings.is_empty() {
         response["warnings"] = json!(warnings);
     }

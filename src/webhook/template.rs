@@ -11,7 +11,7 @@ use crate::api::template_ref::{TemplateKind, TemplatePolicy, TemplateRef};
 use crate::catalog::Catalog;
 use crate::document::finding::{Finding, Severity, has_errors, quoted, summarise};
 use crate::domain::access::may_refer;
-use crate::domain::admission::{Operation, Request, Verdict};
+use crate::domain::admission::{AdmissionOperation, AdmissionResponse, Request};
 use crate::generation::outcome::Inputs;
 use crate::generation::template::{Missing, check_inputs, render, templates, validate};
 use crate::kubernetes::stores::Stores;
@@ -21,17 +21,17 @@ use crate::text::similar::nearest;
 const FINDINGS_CHARS: usize = 1_500;
 
 /// Examines a WorkflowTemplate.
-pub(super) fn verdict(object: &Value) -> Verdict {
+pub(super) fn review(object: &Value) -> AdmissionResponse {
     let template = match WorkflowTemplate::deserialize(object) {
         Ok(template) => template,
-        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
+        Err(error) => return AdmissionResponse::denied(format!("the object does not fit its kind: {error}")),
     };
     let mut findings = validate(&template.spec, Catalog::embedded());
     findings.retain(|finding| finding.severity < Severity::Info);
     let errors: Vec<Finding> = findings.iter().filter(|finding| finding.is_error()).cloned().collect();
     let denied = has_errors(&errors).then(|| summarise(&errors, FINDINGS_CHARS));
     let warnings = findings.iter().filter(|finding| !finding.is_error()).map(ToString::to_string).collect();
-    Verdict { denied, warnings }
+    AdmissionResponse { denied, warnings }
 }
 
 /// Returns the request with the rendered workflow as its definition, if the template is one that ships with the operator: then the definition
@@ -64,29 +64,29 @@ fn inputs(reference: &TemplateRef) -> Inputs {
 }
 
 /// Adds what is wrong with the template and the inputs that a Workflow names. `labels` are those of its namespace, if they are known.
-pub(super) fn judge(
+pub(super) fn check(
     request: &Request,
     stores: &Stores,
     (catalog, labels): (&Catalog, Option<&BTreeMap<String, String>>),
-    verdict: &mut Verdict,
+    decision: &mut AdmissionResponse,
 ) {
     let Some(wanted) = reference(&request.object) else { return };
     let findings = match wanted.home(&request.namespace) {
         None => match templates().iter().find(|template| template.name == wanted.name) {
             Some(template) => render(&template.spec, &inputs(&wanted), Missing::Refuse, catalog).err(),
-            None => return deny(verdict, unknown(&wanted.name)),
+            None => return deny(decision, unknown(&wanted.name)),
         },
         Some(home) => match usable(stores, home, &wanted.name, &request.namespace, labels) {
             Ok(spec) => check_inputs(&spec.inputs, &inputs(&wanted), false).err(),
-            Err(warning) => return verdict.warnings.insert(0, warning),
+            Err(warning) => return decision.warnings.insert(0, warning),
         },
     };
     let Some(findings) = findings else { return };
     let message = format!("spec.templateRef: {}", summarise(&findings, FINDINGS_CHARS));
     // The template may have changed since, and a pinned one is not known here.
-    let before = (request.operation == Operation::Update).then(|| reference(&request.old)).flatten();
+    let before = (request.operation == AdmissionOperation::Update).then(|| reference(&request.old)).flatten();
     let stands = before.is_some_and(|before| before == wanted || (wanted.policy == TemplatePolicy::Pin && before.name == wanted.name));
-    if stands { verdict.warnings.insert(0, message) } else { deny(verdict, message) }
+    if stands { decision.warnings.insert(0, message) } else { deny(decision, message) }
 }
 
 /// Returns a template in memory that a namespace may use, or the warning that there is none: it may be applied or allowed later.
@@ -116,8 +116,8 @@ fn unknown(name: &str) -> String {
     format!("spec.templateRef.name: no template {} ships with this version of the operator{meant}", quoted(name))
 }
 
-fn deny(verdict: &mut Verdict, message: String) {
-    verdict.denied = Some(match verdict.denied.take() {
+fn deny(decision: &mut AdmissionResponse, message: String) {
+    decision.denied = Some(match decision.denied.take() {
         Some(other) => format!("{message}; {other}"),
         None => message,
     });
@@ -132,7 +132,7 @@ mod tests {
     fn request(reference: Value) -> Request {
         let object = json!({"metadata": {"name": "a"}, "spec": {"instanceRef": {"name": "main"}, "templateRef": reference}});
         let (namespace, name) = ("n".to_owned(), "a".to_owned());
-        Request { operation: Operation::Create, subresource: false, namespace, name, object, old: Value::Null }
+        Request { operation: AdmissionOperation::Create, subresource: false, namespace, name, object, old: Value::Null }
     }
 
     #[test]
@@ -159,9 +159,9 @@ mod tests {
                 "inputs": [{"name": "path", "description": "d", "required": true}],
                 "compact": {"compact": 1, "name": "w", "nodes": nodes, "edges": []}}})
         };
-        assert_eq!(verdict(&object("?path")).denied, None);
-        let denied = verdict(&object("?pth")).denied.unwrap();
+        assert_eq!(review(&object("?path")).denied, None);
+        let denied = review(&object("?pth")).denied.unwrap();
         assert!(denied.contains("compact.nodes[0].set.path") && denied.contains("did you mean \"path\"?"), "{denied}");
-        assert!(verdict(&json!({"metadata": {"name": "a"}, "spec": {}})).denied.unwrap().contains("does not fit its kind"));
+        assert!(review(&json!({"metadata": {"name": "a"}, "spec": {}})).denied.unwrap().contains("does not fit its kind"));
     }
 }

@@ -73,19 +73,19 @@ fn every_kind_is_healthy_when_it_is_ready_and_says_so() {
 
 #[test]
 fn what_people_should_know_of_a_healthy_object_is_in_its_message() {
-    let told = |kind: &str, condition, status, reason| {
+    let message_of = |kind: &str, condition, status, reason| {
         let details = vec![ConditionUpdate::new(condition, status, reason, "the detail")];
         let health = health_of(kind, Outcome::Ready("fine".to_owned()), details);
         assert_eq!(health.status, "Healthy");
         health.message
     };
     use ConditionStatus::{False, True, Unknown};
-    assert_eq!(told("Workflow", ConditionType::Healthy, Unknown, Reason::Baking), "fine; Baking: the detail");
-    assert_eq!(told("Workflow", ConditionType::Drifted, True, Reason::DriftIgnored), "fine; DriftIgnored: the detail");
-    assert_eq!(told("WorkflowQuota", ConditionType::Exceeded, True, Reason::QuotaExceeded), "fine; QuotaExceeded: the detail");
-    assert_eq!(told("N8nInstance", ConditionType::KeyExpiring, True, Reason::KeyExpiring), "fine; KeyExpiring: the detail");
-    assert_eq!(told("Workflow", ConditionType::Drifted, False, Reason::InSync), "fine");
-    assert_eq!(told("Workflow", ConditionType::Healthy, True, Reason::Healthy), "fine");
+    assert_eq!(message_of("Workflow", ConditionType::Healthy, Unknown, Reason::Baking), "fine; Baking: the detail");
+    assert_eq!(message_of("Workflow", ConditionType::Drifted, True, Reason::DriftIgnored), "fine; DriftIgnored: the detail");
+    assert_eq!(message_of("WorkflowQuota", ConditionType::Exceeded, True, Reason::QuotaExceeded), "fine; QuotaExceeded: the detail");
+    assert_eq!(message_of("N8nInstance", ConditionType::KeyExpiring, True, Reason::KeyExpiring), "fine; KeyExpiring: the detail");
+    assert_eq!(message_of("Workflow", ConditionType::Drifted, False, Reason::InSync), "fine");
+    assert_eq!(message_of("Workflow", ConditionType::Healthy, True, Reason::Healthy), "fine");
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn what_is_missing_is_what_n8n_finds_missing_with_defaults_and_without() {
     each(9000, |answer, facts, parameters, version, kind| {
         let full = filled(facts, parameters, version, kind).unwrap_or_default();
         for (at, (said, values)) in [("issues", parameters), ("issuesFilled", &full)].into_iter().enumerate() {
-            let ours: BTreeSet<String> = issues(facts, values, version, kind).into_iter().map(|trouble| trouble.parameter).collect();
+            let ours: BTreeSet<String> = issues(facts, values, version, kind).into_iter().map(|issue| issue.parameter).collect();
             let Some(theirs) = answer.said[said]["value"].as_array() else {
                 return Some(format!("n8n cannot say: {}", answer.said[said]));
             };

@@ -14,28 +14,28 @@ const ALL: [&str; 3] = ["http-without-timeout info", "webhook-id-missing warning
 
 fn run(folder: &Folder, arguments: &[&str]) -> (i32, Vec<String>, String) {
     let (code, out, aside) = folder.run(&[&["validate", "--output", "json"], arguments].concat(), "");
-    let mut told: Vec<String> = Vec::new();
+    let mut reported: Vec<String> = Vec::new();
     for line in out.lines() {
         let line: Value = serde_json::from_str(line).expect("one JSON object a line");
         let word = |finding: &Value, key: &str| finding[key].as_str().expect("text").to_owned();
-        told.extend(line["findings"].as_array().unwrap().iter().map(|one| format!("{} {}", word(one, "code"), word(one, "severity"))));
+        reported.extend(line["findings"].as_array().unwrap().iter().map(|one| format!("{} {}", word(one, "code"), word(one, "severity"))));
     }
-    told.sort();
-    (code, told, aside)
+    reported.sort();
+    (code, reported, aside)
 }
 
-fn told(folder: &Folder, arguments: &[&str]) -> Vec<String> {
+fn reported(folder: &Folder, arguments: &[&str]) -> Vec<String> {
     run(folder, arguments).1
 }
 
 #[test]
 fn the_command_line_selects_and_ignores_and_refuses_codes_that_do_not_exist() {
     let folder = Folder::new("select", &[("a.json", OPEN), ("empty.json", "[]")]);
-    assert_eq!(told(&folder, &["a.json"]), ALL);
-    assert_eq!(told(&folder, &["--select", "webhook-open", "a.json"]), ALL[2..]);
-    assert_eq!(told(&folder, &["--ignore", "webhook-*,http-*", "a.json"]), [""; 0]);
-    assert_eq!(told(&folder, &["--ignore", "webhook-*", "--select", "all,webhook-id-missing", "a.json"]), ALL[..2]);
-    assert_eq!(told(&folder, &["--ignore", "all", "empty.json"]), ["document-empty error"], "a file that was not checked never passes");
+    assert_eq!(reported(&folder, &["a.json"]), ALL);
+    assert_eq!(reported(&folder, &["--select", "webhook-open", "a.json"]), ALL[2..]);
+    assert_eq!(reported(&folder, &["--ignore", "webhook-*,http-*", "a.json"]), [""; 0]);
+    assert_eq!(reported(&folder, &["--ignore", "webhook-*", "--select", "all,webhook-id-missing", "a.json"]), ALL[..2]);
+    assert_eq!(reported(&folder, &["--ignore", "all", "empty.json"]), ["document-empty error"], "a file that was not checked never passes");
     let (code, _, aside) = run(&folder, &["--ignore", "webhok-open", "a.json"]);
     assert!(code == 2 && aside.contains(r#"did you mean "webhook-open"?"#), "{aside}");
     let (code, _, aside) = run(&folder, &["--ignore", "document-empty", "a.json"]);
@@ -66,14 +66,18 @@ fn the_nearest_configuration_file_within_the_repository_applies() {
         ("other.yaml", "select: [webhook-id-missing]\n"),
     ];
     let folder = Folder::new("config", &files);
-    assert_eq!(told(&folder, &["repo/none/a.json"]), ALL, "a file outside of the repository is not its configuration");
-    assert_eq!(told(&folder, &["repo/flows/x/y/a.json"]), ALL[..2]);
+    assert_eq!(reported(&folder, &["repo/none/a.json"]), ALL, "a file outside of the repository is not its configuration");
+    assert_eq!(reported(&folder, &["repo/flows/x/y/a.json"]), ALL[..2]);
     let (code, found, _) = run(&folder, &["repo/flows/team/a.json"]);
     assert_eq!((code, found), (1, vec!["http-without-timeout error".to_owned(), ALL[1].to_owned(), ALL[2].to_owned()]));
-    assert_eq!(told(&folder, &["repo/flows/team/old/a.json"]), [""; 0]);
-    assert_eq!(told(&folder, &["--select", "webhook-open", "repo/flows/team/old/a.json"]), ALL[2..], "the command line takes precedence");
-    assert_eq!(told(&folder, &["--no-config", "repo/flows/team/old/a.json"]), ALL);
-    assert_eq!(told(&folder, &["--config", "other.yaml", "repo/flows/team/a.json"]), ALL[1..2]);
+    assert_eq!(reported(&folder, &["repo/flows/team/old/a.json"]), [""; 0]);
+    assert_eq!(
+        reported(&folder, &["--select", "webhook-open", "repo/flows/team/old/a.json"]),
+        ALL[2..],
+        "the command line takes precedence"
+    );
+    assert_eq!(reported(&folder, &["--no-config", "repo/flows/team/old/a.json"]), ALL);
+    assert_eq!(reported(&folder, &["--config", "other.yaml", "repo/flows/team/a.json"]), ALL[1..2]);
     let (code, _, aside) = run(&Folder::new("broken-config", &[(".weirkeeper.yaml", "ignored: []\n"), ("a.json", OPEN)]), &["a.json"]);
     assert!(code == 2 && aside.contains(".weirkeeper.yaml") && aside.contains("ignored"), "{aside}");
 }
@@ -106,8 +110,8 @@ fn an_annotation_silences_warnings_but_no_error() {
     ];
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let folder = Folder::new("annotation", &files);
-    assert_eq!(told(&folder, &["a.yaml"]), ALL[..1]);
-    assert_eq!(told(&folder, &["--select", "webhook-open", "a.yaml"]), ALL[2..], "the command line takes precedence");
+    assert_eq!(reported(&folder, &["a.yaml"]), ALL[..1]);
+    assert_eq!(reported(&folder, &["--select", "webhook-open", "a.yaml"]), ALL[2..], "the command line takes precedence");
     let (code, found, _) = run(&folder, &["wrong.yaml"]);
     assert!(code == 1 && found.contains(&"node-type-unknown error".to_owned()), "{found:?}");
     let (_, out, _) = folder.run(&["validate", "slip.yaml"], "");

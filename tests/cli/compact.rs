@@ -16,10 +16,10 @@ fn each_example_of_the_page_is_expanded_without_errors_and_comes_back() {
     let examples = examples();
     assert!(examples.len() >= 3);
     for example in examples {
-        let (code, workflow, told) = folder.run(&["expand", "-", "--set", "channel=C0123"], &example);
-        assert_eq!((code, told.contains("error")), (0, false), "{told}");
-        let (code, again, told) = folder.run(&["compact", "-"], &workflow);
-        assert_eq!((code, told.as_str()), (0, ""), "{again}");
+        let (code, workflow, stderr) = folder.run(&["expand", "-", "--set", "channel=C0123"], &example);
+        assert_eq!((code, stderr.contains("error")), (0, false), "{stderr}");
+        let (code, again, stderr) = folder.run(&["compact", "-"], &workflow);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{again}");
         let read: Value = serde_json::from_str(&again).unwrap();
         assert_eq!(
             read["nodes"].as_array().unwrap().len(),
@@ -32,9 +32,9 @@ fn each_example_of_the_page_is_expanded_without_errors_and_comes_back() {
 fn exit_codes_tell_errors_from_files_that_cannot_be_read() {
     let folder = Folder::new("compact-codes", &[("broken.json", "{\"compact\": 1, \"nodes\": [")]);
     let wrong = json!({"compact": 1, "nodes": [{"id": "n1", "use": "slak", "as": "A"}], "edges": []}).to_string();
-    let (code, out, told) = folder.run(&["expand", "-"], &wrong);
+    let (code, out, stderr) = folder.run(&["expand", "-"], &wrong);
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(told.contains("nodes[0].use") && told.contains("did you mean \"slack\"?"), "{told}");
+    assert!(stderr.contains("nodes[0].use") && stderr.contains("did you mean \"slack\"?"), "{stderr}");
     assert_eq!(folder.run(&["expand", "broken.json"], "").0, 2);
     assert_eq!(folder.run(&["expand", "missing.json"], "").0, 2);
     assert_eq!(folder.run(&["compact", "missing.json"], "").0, 2);
@@ -45,7 +45,7 @@ fn exit_codes_tell_errors_from_files_that_cannot_be_read() {
 #[test]
 fn a_slot_without_a_value_is_a_warning() {
     let folder = Folder::new("compact-slots", &[("empty", "")]);
-    let (code, out, told) = folder.run(&["expand", "-"], &examples()[0]);
-    assert_eq!(code, 0, "{told}");
-    assert!(told.contains("warning: slot-open: ") && out.contains("?channel"), "{told}");
+    let (code, out, stderr) = folder.run(&["expand", "-"], &examples()[0]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("warning: slot-open: ") && out.contains("?channel"), "{stderr}");
 }

@@ -37,11 +37,11 @@ fn an_export_gets_one_pair_of_manifests_for_each_credential() {
     let one = definition(60, &[ask("A", "Our CRM"), ask("B", "Our CRM")]).to_string();
     let two = definition(60, &[ask("C", "Our CRM"), ask("D", "Other")]).to_string();
     let folder = Folder::new("credentials-export", &[("one.json", &one), ("two.json", &two)]);
-    let (code, out, told) = folder.run(&["credentials", "one.json"], "");
+    let (code, out, stderr) = folder.run(&["credentials", "one.json"], "");
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(told.contains("one.json: this is an export of n8n, which names no N8nInstance; name it with --instance"), "{told}");
-    let (code, out, told) = folder.run(&["credentials", ".", "--instance", "main/n8n", "--namespace", "team-a"], "");
-    assert_eq!((code, told.as_str()), (0, ""));
+    assert!(stderr.contains("one.json: this is an export of n8n, which names no N8nInstance; name it with --instance"), "{stderr}");
+    let (code, out, stderr) = folder.run(&["credentials", ".", "--instance", "main/n8n", "--namespace", "team-a"], "");
+    assert_eq!((code, stderr.as_str()), (0, ""));
     assert_eq!((out.matches("kind: N8nCredential").count(), out.matches("kind: Secret").count()), (2, 2), "{out}");
     for line in [
         "# Used by node \"A\" of the workflow in ./one.json.\n",
@@ -69,10 +69,10 @@ fn what_the_files_or_n8n_have_is_not_written() {
     ];
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let folder = Folder::new("credentials-there", &files);
-    let (code, out, told) = folder.run(&["credentials", "named.json", "existing.json", "crm.json"], "");
-    assert_eq!((code, out.as_str(), told.as_str()), (0, "", "weirkeeper: the workflows need no credential that is not there\n"));
-    let (code, out, told) = folder.run(&["credentials", "."], "");
-    assert_eq!((code, told.as_str()), (0, ""));
+    let (code, out, stderr) = folder.run(&["credentials", "named.json", "existing.json", "crm.json"], "");
+    assert_eq!((code, out.as_str(), stderr.as_str()), (0, "", "weirkeeper: the workflows need no credential that is not there\n"));
+    let (code, out, stderr) = folder.run(&["credentials", "."], "");
+    assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(out.contains("\n  name: other\n") && out.matches("kind: N8nCredential").count() == 1, "{out}");
 }
 

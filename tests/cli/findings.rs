@@ -163,14 +163,14 @@ fn claimed(entry: &Entry) -> BTreeSet<&'static str> {
 #[test]
 fn every_code_has_one_entry_and_one_line_in_the_table_of_contents() {
     let page = page();
-    let told: Vec<String> = entries(&page).into_iter().map(|entry| entry.code).collect();
+    let reported: Vec<String> = entries(&page).into_iter().map(|entry| entry.code).collect();
     let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    assert_eq!(told.iter().map(String::as_str).collect::<BTreeSet<_>>(), codes);
-    assert_eq!(told.len(), codes.len(), "an entry comes twice");
+    assert_eq!(reported.iter().map(String::as_str).collect::<BTreeSet<_>>(), codes);
+    assert_eq!(reported.len(), codes.len(), "an entry comes twice");
     for code in &codes {
         assert_eq!(page.matches(&format!("[`{code}`](#{code})")).count(), 1, "{code} in the table of contents");
     }
-    let contents: Vec<&String> = told.iter().filter(|code| page.find(&format!("(#{code})")) > page.find("\n## Document")).collect();
+    let contents: Vec<&String> = reported.iter().filter(|code| page.find(&format!("(#{code})")) > page.find("\n## Document")).collect();
     assert!(contents.is_empty(), "linked below the contents only: {contents:?}");
 }
 
@@ -284,14 +284,14 @@ fn every_broken_fixture_has_its_one_defect_and_its_sound_counterpart_none() {
             .map(|one| one.to_string());
         complaints.extend(errors.map(|error| format!("{}: {error}", row.sound)));
         let findings = look(fixture(&format!("broken/{}", row.file)), &NamespaceRules::default());
-        let told: Vec<(String, String, String, String)> = findings
+        let reported: Vec<(String, String, String, String)> = findings
             .iter()
             .filter(|one| one.is_error() || one.code.as_str() == row.code)
             .map(|one| (one.severity.to_string(), one.code.to_string(), one.node.clone().unwrap_or_default(), one.path.clone()))
             .collect();
         let wanted = (row.severity.to_owned(), row.code.to_owned(), row.node.to_owned(), row.path.to_owned());
-        if told != [wanted.clone()] {
-            complaints.push(format!("{}: want {wanted:?}, got {told:?}", row.file));
+        if reported != [wanted.clone()] {
+            complaints.push(format!("{}: want {wanted:?}, got {reported:?}", row.file));
         }
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));

@@ -23,8 +23,8 @@ fn template(text: &str) -> String {
 #[test]
 fn the_list_and_the_description_name_what_there_is() {
     let folder = Folder::new("template-list", &[("empty", "")]);
-    let (code, table, told) = folder.run(&["template", "list"], "");
-    assert_eq!((code, told.as_str()), (0, ""));
+    let (code, table, stderr) = folder.run(&["template", "list"], "");
+    assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(table.starts_with("NAME") && table.lines().count() > 10, "{table}");
     let (_, found, _) = folder.run(&["template", "list", "health", "slack", "--output", "json"], "");
     let found: Value = serde_json::from_str(&found).unwrap();
@@ -38,17 +38,17 @@ fn the_list_and_the_description_name_what_there_is() {
     }
     let (_, json, _) = folder.run(&["template", "show", "http-health-check", "--output", "json"], "");
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["kind"], "WorkflowTemplate");
-    let (code, _, told) = folder.run(&["template", "show", "http-health-chek"], "");
+    let (code, _, stderr) = folder.run(&["template", "show", "http-health-chek"], "");
     assert_eq!(code, 2);
-    assert!(told.contains("did you mean http-health-check?"), "{told}");
+    assert!(stderr.contains("did you mean http-health-check?"), "{stderr}");
 }
 
 #[test]
 fn a_template_is_rendered_with_the_values_of_the_command_line_and_of_a_file() {
     let folder = Folder::new("template-render", &[("hello.yaml", &template("Hello {{?who}}")), ("values.yaml", "who: Bob\ntimes: 3\n")]);
     let arguments = ["template", "render", "hello.yaml", "--inputs", "values.yaml", "--set", "to=a@example.org, b@example.org"];
-    let (code, out, told) = folder.run(&arguments, "");
-    assert_eq!(code, 0, "{told}");
+    let (code, out, stderr) = folder.run(&arguments, "");
+    assert_eq!(code, 0, "{stderr}");
     let workflow: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(workflow["nodes"][0]["parameters"]["rule"]["interval"][0]["daysInterval"], 3);
     let mail = &workflow["nodes"][1];
@@ -58,10 +58,10 @@ fn a_template_is_rendered_with_the_values_of_the_command_line_and_of_a_file() {
     );
     assert_eq!(mail["credentials"], json!({"smtp": {"name": "smtp"}}));
 
-    let (code, out, told) = folder.run(&["template", "render", "hello.yaml", "--set", "times=often", "--set", "hwo=x"], "");
+    let (code, out, stderr) = folder.run(&["template", "render", "hello.yaml", "--set", "times=often", "--set", "hwo=x"], "");
     assert_eq!((code, out.as_str()), (1, ""));
     for part in ["template-input-unknown", "did you mean \"who\"?", "template-input-missing", "inputs.times", "want a number"] {
-        assert!(told.contains(part), "{part} is not in {told}");
+        assert!(stderr.contains(part), "{part} is not in {stderr}");
     }
     assert_eq!(folder.run(&["template", "render", "missing.yaml"], "").0, 2);
     assert_eq!(folder.run(&["template", "render", "values.yaml"], "").0, 2);
@@ -71,9 +71,9 @@ fn a_template_is_rendered_with_the_values_of_the_command_line_and_of_a_file() {
 #[test]
 fn a_manifest_maps_the_credentials_and_passes_the_validation() {
     let folder = Folder::new("template-manifest", &[("hello.yaml", &template("Hello {{?who}}"))]);
-    let (code, out, told) =
+    let (code, out, stderr) =
         folder.run(&["template", "render", "hello.yaml", "--example", "--manifest", "--name", "greeting", "--instance", "main"], "");
-    assert_eq!(code, 0, "{told}");
+    assert_eq!(code, 0, "{stderr}");
     let manifest: Value = serde_saphyr::from_str(&out).unwrap();
     assert_eq!((&manifest["metadata"]["name"], &manifest["spec"]["instanceRef"]["name"]), (&json!("greeting"), &json!("main")));
     assert_eq!(manifest["spec"]["credentials"], json!([{"name": "smtp", "existing": {"name": "smtp"}}]));
@@ -81,23 +81,23 @@ fn a_manifest_maps_the_credentials_and_passes_the_validation() {
         manifest["spec"]["definition"]["nodes"].as_array().unwrap().iter().all(|node| node.get("id").is_none()),
         "each Workflow gets ids of its own"
     );
-    let (code, out, told) = folder.run(&["validate", "-"], &out);
-    assert_eq!(code, 0, "{out}{told}");
+    let (code, out, stderr) = folder.run(&["validate", "-"], &out);
+    assert_eq!(code, 0, "{out}{stderr}");
 }
 
 #[test]
 fn validation_names_the_place_in_the_template() {
     let folder =
         Folder::new("template-validate", &[("sound.yaml", &template("Hello {{?who}}")), ("broken.yaml", &template("Hello {{?woh}}"))]);
-    let (code, _, told) = folder.run(&["template", "validate", "sound.yaml"], "");
-    assert_eq!(code, 0, "{told}");
-    assert!(told.contains("1 template validated"), "{told}");
-    let (code, _, told) = folder.run(&["template", "validate", "sound.yaml", "broken.yaml"], "");
+    let (code, _, stderr) = folder.run(&["template", "validate", "sound.yaml"], "");
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("1 template validated"), "{stderr}");
+    let (code, _, stderr) = folder.run(&["template", "validate", "sound.yaml", "broken.yaml"], "");
     assert_eq!(code, 1);
     assert!(
-        told.contains("broken.yaml: hello: error: template-placeholder: compact.nodes[1].set.subject")
-            && told.contains("did you mean \"who\"?"),
-        "{told}"
+        stderr.contains("broken.yaml: hello: error: template-placeholder: compact.nodes[1].set.subject")
+            && stderr.contains("did you mean \"who\"?"),
+        "{stderr}"
     );
     assert_eq!(folder.run(&["template", "validate", "missing.yaml"], "").0, 2);
 }
@@ -106,8 +106,8 @@ fn validation_names_the_place_in_the_template() {
 fn the_templates_of_the_folder_are_valid_by_the_command_too() {
     let folder = Folder::new("template-folder", &[("empty", "")]);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
-    let (code, _, told) = folder.run(&["template", "validate", path], "");
-    assert_eq!(code, 0, "{told}");
+    let (code, _, stderr) = folder.run(&["template", "validate", path], "");
+    assert_eq!(code, 0, "{stderr}");
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn workflows_of_a_set_are_rendered_from_its_templates_and_from_those_that_ship()
     ];
     let folder = Folder::new("template-set", &files.each_ref().map(|(name, text)| (*name, text.as_str())));
     let run = |file: &str| folder.run(&["validate", "template.yaml", file], "");
-    let (code, out, told) = run("sound.yaml");
-    assert_eq!(code, 0, "{out}{told}");
+    let (code, out, stderr) = run("sound.yaml");
+    assert_eq!(code, 0, "{out}{stderr}");
     for (file, code, parts) in [
         (
             "inputs.yaml",
@@ -145,8 +145,8 @@ fn workflows_of_a_set_are_rendered_from_its_templates_and_from_those_that_ship()
         ("unknown.yaml", 1, &["definition-not-found", "did you mean \"status-endpoint\"?"]),
         ("both.yaml", 1, &["a BuiltinTemplate has no namespace"]),
     ] {
-        let (exit, out, told) = run(file);
-        let all = format!("{out}{told}");
+        let (exit, out, stderr) = run(file);
+        let all = format!("{out}{stderr}");
         assert_eq!(exit, code, "{file}: {all}");
         assert!(parts.iter().all(|part| all.contains(part)), "{file}: {all}");
     }
@@ -156,8 +156,8 @@ fn workflows_of_a_set_are_rendered_from_its_templates_and_from_those_that_ship()
 fn a_manifest_by_reference_names_the_template_and_its_inputs() {
     let folder = Folder::new("template-reference", &[("empty", "")]);
     let arguments = ["template", "render", "status-endpoint", "--set", "path=mine", "--manifest", "--by-reference", "--name", "mine"];
-    let (code, out, told) = folder.run(&arguments, "");
-    assert_eq!(code, 0, "{told}");
+    let (code, out, stderr) = folder.run(&arguments, "");
+    assert_eq!(code, 0, "{stderr}");
     let manifest: Value = serde_saphyr::from_str(&out).unwrap();
     let reference = json!({"kind": "BuiltinTemplate", "name": "status-endpoint", "inputs": {"path": "mine"}});
     assert_eq!((&manifest["spec"]["templateRef"], &manifest["spec"]["definition"]), (&reference, &Value::Null));

@@ -332,15 +332,15 @@ pub fn inputs_from_reports_on_other_tools_have_the_listed_findings() {
         let source = Source { name: (*file).to_owned(), text, found: false };
         let reports = validate(&[source], Catalog::embedded());
         let findings = reports.into_iter().flat_map(|report| report.findings).map(|placed| placed.finding);
-        let mut told: Vec<String> = findings
+        let mut reported: Vec<String> = findings
             .filter(|finding| !habits.contains(&finding.code))
             .map(|finding| format!("{} {} {}", finding.severity, finding.code, finding.path))
             .collect();
-        told.sort();
+        reported.sort();
         let mut wanted: Vec<String> = wanted.iter().map(|line| (*line).to_owned()).collect();
         wanted.sort();
-        if told != wanted {
-            wrong.push(format!("{file}: want {wanted:#?}, got {told:#?}"));
+        if reported != wanted {
+            wrong.push(format!("{file}: want {wanted:#?}, got {reported:#?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

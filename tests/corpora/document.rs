@@ -33,23 +33,23 @@ fn examine(path: &Path) -> (Option<Definition>, Vec<Finding>) {
     }
 }
 
-struct Verdict {
+struct Recorded {
     path: PathBuf,
     create: String,
     message: String,
 }
 
-fn verdicts(folder: &Path) -> Vec<Verdict> {
+fn recorded(folder: &Path) -> Vec<Recorded> {
     let table = fs::read_to_string(folder.join("N8N_VERDICT.tsv")).unwrap();
     let row = |line: &str| {
         let mut cells = line.split('\t');
         let mut cell = || cells.next().unwrap_or_default().to_owned();
         let (file, create, message) = (cell(), cell(), cell());
         let file = Path::new(&file).file_name().unwrap().to_owned();
-        Verdict { path: folder.join(file), create, message }
+        Recorded { path: folder.join(file), create, message }
     };
-    let rows: Vec<Verdict> = table.lines().skip(1).map(row).collect();
-    rows.into_iter().filter(|verdict| verdict.path.exists()).collect()
+    let rows: Vec<Recorded> = table.lines().skip(1).map(row).collect();
+    rows.into_iter().filter(|response| response.path.exists()).collect()
 }
 
 /// Reports whether parsing repairs the defect of a refusal, so that the sent document is no longer the one that n8n refused.
@@ -64,12 +64,12 @@ pub fn workflows_that_n8n_creates_have_no_error_and_those_that_it_refuses_have_o
     let mut validated = 0;
     let mut wrong = Vec::new();
     for folder in ["dev", "broken/dev"] {
-        for verdict in verdicts(&corpora.join(folder)) {
-            let (_, findings) = examine(&verdict.path);
+        for response in recorded(&corpora.join(folder)) {
+            let (_, findings) = examine(&response.path);
             let errors: Vec<String> = findings.iter().filter(|f| f.is_error()).map(ToString::to_string).collect();
-            let file = verdict.path.display();
+            let file = response.path.display();
             validated += 1;
-            let repaired = match verdict.create.as_str() {
+            let repaired = match response.create.as_str() {
                 "200" => {
                     if !errors.is_empty() {
                         wrong.push(format!("{file}: n8n created it, we say {errors:?}"));
@@ -77,13 +77,13 @@ pub fn workflows_that_n8n_creates_have_no_error_and_those_that_it_refuses_have_o
                     continue;
                 }
                 _ => {
-                    is_repaired(&verdict.message)
+                    is_repaired(&response.message)
                         // Absent connections become empty ones, and a wrapper is removed.
                         || findings.iter().any(|f| matches!(f.code.as_str(), "connections-missing" | "document-wrapped"))
                 }
             };
             if errors.is_empty() && !repaired {
-                wrong.push(format!("{file}: n8n says {}, we say nothing", verdict.message));
+                wrong.push(format!("{file}: n8n says {}, we say nothing", response.message));
             }
         }
     }
@@ -94,10 +94,10 @@ pub fn workflows_that_n8n_creates_have_no_error_and_those_that_it_refuses_have_o
 pub fn every_repaired_document_is_one_that_n8n_accepts() {
     // After the repair only messages that n8n would send for the repaired document may remain.
     let corpora = corpora();
-    for verdict in verdicts(&corpora.join("dev")) {
-        let (definition, findings) = examine(&verdict.path);
-        let expected = verdict.create == "200" || is_repaired(&verdict.message);
-        assert_eq!(definition.is_some() && !has_errors(&findings), expected, "{}", verdict.path.display());
+    for response in recorded(&corpora.join("dev")) {
+        let (definition, findings) = examine(&response.path);
+        let expected = response.create == "200" || is_repaired(&response.message);
+        assert_eq!(definition.is_some() && !has_errors(&findings), expected, "{}", response.path.display());
     }
 }
 
@@ -131,9 +131,9 @@ pub fn parsing_is_idempotent_and_stable_under_a_round_trip() {
     let corpora = corpora();
     let seed = IdentitySeed { cluster_id: "c".into(), namespace: "n".into(), name: "w".into() };
     let mut seen = 0;
-    for verdict in verdicts(&corpora.join("dev")) {
-        let file = verdict.path.display();
-        let (Some(mut definition), _) = examine(&verdict.path) else { panic!("{file}") };
+    for response in recorded(&corpora.join("dev")) {
+        let file = response.path.display();
+        let (Some(mut definition), _) = examine(&response.path) else { panic!("{file}") };
         fill_ids(&mut definition, &seed);
         let form = canonical((&definition).into(), &managed());
         let found = digest((&definition).into(), &managed());
@@ -156,10 +156,10 @@ pub fn parsing_is_idempotent_and_stable_under_a_round_trip() {
 
 pub fn a_document_is_parsed_alike_from_json_and_yaml() {
     let corpora = corpora();
-    for verdict in verdicts(&corpora.join("dev")).iter().step_by(10) {
-        let text = fs::read_to_string(&verdict.path).unwrap();
+    for response in recorded(&corpora.join("dev")).iter().step_by(10) {
+        let text = fs::read_to_string(&response.path).unwrap();
         let json = read_text(&text, 4 << 20).unwrap().value;
         let yaml = serde_saphyr::to_string(&json).unwrap();
-        assert_eq!(read_text(&yaml, 8 << 20).unwrap().value, json, "{}", verdict.path.display());
+        assert_eq!(read_text(&yaml, 8 << 20).unwrap().value, json, "{}", response.path.display());
     }
 }

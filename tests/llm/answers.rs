@@ -45,7 +45,7 @@ async fn an_object_is_found_in_fences_prose_and_thoughts() {
 }
 
 #[tokio::test]
-async fn the_end_of_an_answer_is_told() {
+async fn the_end_of_an_answer_is_known() {
     let table: [(Change, Finish); 5] = [
         (|body| body["choices"][0]["finish_reason"] = json!("length"), Finish::Length),
         (|body| body["choices"][0]["finish_reason"] = json!("content_filter"), Finish::Refused),

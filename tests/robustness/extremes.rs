@@ -43,11 +43,11 @@ fn ends(what: &str, text: String) -> Vec<Finding> {
     let findings: Vec<Finding> = reports(text).into_iter().flat_map(|report| report.findings).map(|placed| placed.finding).collect();
     let took = worked() - before;
     let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let told: usize =
+    let reported: usize =
         findings.iter().map(|f| f.path.len() + f.message.len() + long(&f.node) + long(&f.got) + long(&f.want) + long(&f.suggestion)).sum();
-    println!("{what}: {size} bytes, {} findings of {told} bytes, {took:?}", findings.len());
+    println!("{what}: {size} bytes, {} findings of {reported} bytes, {took:?}", findings.len());
     assert!(took < LONGEST, "{what} took {took:?}");
-    assert!(told < LARGEST && findings.len() < 4 * MAX_FINDINGS, "{what}: {} findings of {told} bytes", findings.len());
+    assert!(reported < LARGEST && findings.len() < 4 * MAX_FINDINGS, "{what}: {} findings of {reported} bytes", findings.len());
     findings
 }
 

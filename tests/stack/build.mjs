@@ -1,4 +1,4 @@
-// The parts of the real stack, and their build in parallel lanes.
+// The parts of the real stack, and their build in parallel tracks.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { goParts, removeCompiled } from './go-parts.mjs';
 import { makeCacheRoot, requireMachine } from './machine.mjs';
 import { modelPackages, modelParts, pythonComplaint } from './model-part.mjs';
 import { n8n, n8nProgram, node, nodeBinary, prepared } from './n8n-parts.mjs';
-import { byLane, startProgress } from './progress.mjs';
+import { byTrack, startProgress } from './progress.mjs';
 import { say } from './say.mjs';
 
 /** The programs in KUBEBUILDER_ASSETS: ready-made kube-apiserver, etcd and kubectl replace built ones. */
@@ -28,21 +28,21 @@ function readyMade() {
 export const parts = () => [...goParts(readyMade()), node, n8n, prepared, ...modelParts()];
 
 /**
- * Builds parts in lanes: sequentially within a lane, with the lanes in parallel, because npm waits for the network and the disk while Go
- * keeps the processors busy. The first failure stops the other lanes, which continue in the next run.
+ * Builds parts in tracks: sequentially within a track, with the tracks in parallel, because npm waits for the network and the disk while Go
+ * keeps the processors busy. The first failure stops the other tracks, which continue in the next run.
  */
-export async function buildInLanes(wanted) {
+export async function buildInTracks(wanted) {
   const abort = new AbortController();
   let failure;
-  const lanes = Object.values(byLane(wanted)).map(async (lane) => {
+  const tracks = Object.values(byTrack(wanted)).map(async (track) => {
     try {
-      for (const part of lane) await ensurePart(part, abort.signal);
+      for (const part of track) await ensurePart(part, abort.signal);
     } catch (error) {
       failure ??= error;
       abort.abort(failure);
     }
   });
-  await Promise.all(lanes);
+  await Promise.all(tracks);
   if (failure) throw failure;
 }
 
@@ -63,7 +63,7 @@ export async function build(names = parts().map((part) => part.name)) {
     requireMachine(missing);
     const progress = startProgress(missing);
     try {
-      await buildInLanes(missing);
+      await buildInTracks(missing);
     } finally {
       progress.stop();
     }

@@ -10,7 +10,7 @@ after(() => fs.rmSync(root, { recursive: true, force: true }));
 process.env.WEIRKEEPER_CACHE = path.join(root, 'cache');
 
 const { ensurePart, folderOf, partialOf } = await import('./cache.mjs');
-const { buildInLanes } = await import('./build.mjs');
+const { buildInTracks } = await import('./build.mjs');
 const { makeCacheRoot } = await import('./machine.mjs');
 const { shareOf } = await import('./progress.mjs');
 makeCacheRoot();
@@ -23,7 +23,7 @@ const runsOf = (name) => fs.readFileSync(path.join(root, `${name}.runs`), 'utf8'
 function fakePart(name, stages, more = {}) {
   return {
     name,
-    lane: name,
+    track: name,
     lockFiles: [],
     recipe: [name],
     keyFiles: ['result'],
@@ -85,14 +85,14 @@ test('a build that fails where an earlier one stopped begins anew the next time'
   assert.deepEqual(runsOf('failing'), ['first', 'second', 'second', 'first', 'second']);
 });
 
-test('the first failure ends the other lane, and that one goes on in the next run', async () => {
-  const lane = { first: 'true', second: 'sleep 300' };
+test('the first failure ends the other track, and that one goes on in the next run', async () => {
+  const track = { first: 'true', second: 'sleep 300' };
   // Fails only once the other is in its second stage.
   const waits = `while ! grep -q second "${path.join(root, 'other.runs')}"; do sleep 0.05; done; echo no registry >&2; exit 1`;
   const started = Date.now();
-  await assert.rejects(buildInLanes([fakePart('broken', { only: waits }), fakePart('other', lane)]), /broken: only failed[\s\S]*no registry/);
+  await assert.rejects(buildInTracks([fakePart('broken', { only: waits }), fakePart('other', track)]), /broken: only failed[\s\S]*no registry/);
   assert.ok(Date.now() - started < 60_000, 'the sleep was ended');
-  await buildInLanes([fakePart('broken', { only: 'touch result' }), fakePart('other', { first: 'true', second: 'touch result' })]);
+  await buildInTracks([fakePart('broken', { only: 'touch result' }), fakePart('other', { first: 'true', second: 'touch result' })]);
   assert.deepEqual(runsOf('other'), ['first', 'second', 'second']);
 });
 
@@ -114,7 +114,7 @@ test('a part that lacks one of its files is not taken for built', async () => {
   assert.ok(!fs.existsSync(folderOf(part)));
 });
 
-test('a missing program is told with the advice of the step', async () => {
+test('a missing program is reported with the advice of the step', async () => {
   const part = fakePart('missing', {});
   part.stages = [
     { title: 'only', seconds: 1, run: ({ folder, step }) => step({ title: 'only', argv: ['no-such-program'], cwd: folder, missing: 'Install it.' }) },

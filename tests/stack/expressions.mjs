@@ -14,7 +14,7 @@ import { programs } from './build.mjs';
 const firstLine = (error) => String(error.message ?? error).split('\n')[0] || 'refused';
 
 /** Does the same as n8n up to the evaluation itself. */
-function judgeExpression({ tournament, extendSyntax }, text) {
+function evaluateExpression({ tournament, extendSyntax }, text) {
   const expression = text.slice(1);
   if (/\.\s*constructor/.test(expression)) return 'constructor';
   const [code] = tournament.getExpressionCode(extendSyntax(expression));
@@ -22,32 +22,32 @@ function judgeExpression({ tournament, extendSyntax }, text) {
   return '';
 }
 
-function judgeBody(text) {
+function evaluateBody(text) {
   new vm.Script(`module.exports = async function() {${text}\n}()`);
   return '';
 }
 
-function judge(n8n) {
+function evaluate(n8n) {
   const require = createRequire(n8n);
   const workflow = path.join(path.dirname(require.resolve('n8n-workflow/package.json')), 'dist/cjs');
   const { Tournament } = createRequire(path.join(workflow, 'index.js'))('@n8n/tournament');
   const { extendSyntax } = require(path.join(workflow, 'extensions/expression-extension.js'));
   const { expressionSandboxHooks } = require(path.join(workflow, 'expression-sandboxing.js'));
   const tournament = new Tournament(() => {}, undefined, undefined, expressionSandboxHooks);
-  const verdict = ([kind, text]) => {
+  const answer = ([kind, text]) => {
     try {
-      return kind === 'body' ? judgeBody(text) : judgeExpression({ tournament, extendSyntax }, text);
+      return kind === 'body' ? evaluateBody(text) : evaluateExpression({ tournament, extendSyntax }, text);
     } catch (error) {
       return firstLine(error);
     }
   };
   const items = JSON.parse(fs.readFileSync(0, 'utf8'));
-  fs.writeSync(1, JSON.stringify(items.map(verdict)));
+  fs.writeSync(1, JSON.stringify(items.map(answer)));
 }
 
 const [n8n] = process.argv.slice(2);
 if (n8n) {
-  judge(n8n);
+  evaluate(n8n);
 } else {
   // n8n's Node.js decides, since its V8 is the last parser.
   const found = await programs({ withN8n: true });

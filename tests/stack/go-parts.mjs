@@ -43,7 +43,7 @@ function goPart({ name, packages, sources = [], files, ldflags, versions, second
   const cwd = path.dirname(lockFiles[0]);
   return {
     name,
-    lane: 'go',
+    track: 'go',
     parallel: true,
     lockFiles,
     recipe: { packages, files, ldflags, cgo: 0 },

@@ -4,19 +4,19 @@ import http from 'node:http';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { judge, tell } from '../../examples/demo/knocking.mjs';
+import { evaluate, tell } from '../../examples/demo/knocking.mjs';
 
 /** Returns calls at intervals of a tenth of a second. */
 const row = (...statuses) => statuses.map((status, at) => ({ at: at * 100, status }));
 
 test('a webhook that answers each call was never gone', () => {
-  const result = judge(row(200, 200, 200), 5000);
+  const result = evaluate(row(200, 200, 200), 5000);
   assert.equal(result.problem, undefined);
   assert.equal(tell(result), 'The webhook was called 3 times meanwhile and answered each time.');
 });
 
-test('an outage is told with its length and with what the calls met', () => {
-  const result = judge(row(200, 404, 404, 0, 200, 200), 5000);
+test('an outage is reported with its length and with what the calls met', () => {
+  const result = evaluate(row(200, 404, 404, 0, 200, 200), 5000);
   assert.equal(result.problem, undefined);
   assert.equal(
     tell(result),
@@ -24,8 +24,8 @@ test('an outage is told with its length and with what the calls met', () => {
   );
 });
 
-test('two short outages are told, each with its length', () => {
-  const result = judge(row(200, 404, 200, 404, 404, 200), 5000);
+test('two short outages are reported, each with its length', () => {
+  const result = evaluate(row(200, 404, 200, 404, 404, 200), 5000);
   assert.equal(result.problem, undefined);
   assert.match(tell(result), /It was gone for 0\.2 s and for 0\.3 s, in which 3 calls met HTTP 404;/);
 });
@@ -38,7 +38,7 @@ test('whatever is not a short outage between answers is a problem', () => {
     'gone too often': [[0, 2600, 2700, 5200].flatMap((at, index) => [{ at, status: 200 }, { at: at + 1, status: index % 2 ? 200 : 404 }]).concat({ at: 5300, status: 200 }), /gone for 5100 ms/],
     'gone for too long': [[{ at: 0, status: 200 }, { at: 10, status: 404 }, { at: 5000, status: 200 }], /gone for 5000 ms/],
   };
-  for (const [name, [calls, expected]] of Object.entries(problems)) assert.match(judge(calls, 5000).problem ?? '', expected, name);
+  for (const [name, [calls, expected]] of Object.entries(problems)) assert.match(evaluate(calls, 5000).problem ?? '', expected, name);
 });
 
 /** Runs `knock` of the demo against a webhook of its own, with the responses of `answer`, and ends it after `calls` calls. */
@@ -60,7 +60,7 @@ async function knock(answer, calls) {
   return { code, said };
 }
 
-test('the knocking of the demo tells an outage and succeeds', async () => {
+test('the knocking of the demo reports an outage and succeeds', async () => {
   const { code, said } = await knock((count) => (count > 10 && count <= 15 ? 404 : 200), 30);
   assert.match(said, /It was gone for \d\.\d s, in which 5 calls met HTTP 404; the other \d+ were answered\./);
   assert.equal(code, 0);

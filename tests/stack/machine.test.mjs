@@ -14,7 +14,7 @@ Object.assign(process.env, { GOFLAGS: '-mod=vendor', GOOS: 'windows', GOARCH: 'w
 
 const { complaints, makeCacheRoot } = await import('./machine.mjs');
 const { parts } = await import('./build.mjs');
-const { byLane, estimate, progressLine, shareOfAll } = await import('./progress.mjs');
+const { byTrack, estimate, progressLine, shareOfAll } = await import('./progress.mjs');
 const { folderOf } = await import('./cache.mjs');
 const { duration } = await import('./say.mjs');
 makeCacheRoot();
@@ -47,7 +47,7 @@ test('a machine with every tool and enough room is accepted', () => {
   assert.deepEqual(found(sound), []);
 });
 
-test('every missing tool is told, at once, with what to install', () => {
+test('every missing tool is reported, at once, with what to install', () => {
   const said = found({}).join('\n');
   for (const words of ['`go` was not found', '`npm` was not found', '`cc` was not found', '`c++` was not found', 'Go 1.26', 'build-essential']) {
     assert.ok(said.includes(words), `${words} in: ${said}`);
@@ -74,13 +74,13 @@ test('a machine without Python does without the model server, and a pipeline doe
   }
 });
 
-test('tools that are too old are told with their version', () => {
+test('tools that are too old are reported with their version', () => {
   const said = found({ ...sound, go: 'go version go1.22.1 linux/amd64', npm: '6.14.18' }).join('\n');
   assert.match(said, /`go` is too old: go version go1\.22\.1/);
   assert.match(said, /`npm` is too old: 6\.14\.18/);
 });
 
-test('a full disk is told before anything is built, with the way out', () => {
+test('a full disk is reported before anything is built, with the way out', () => {
   const [said, ...others] = found(sound, { ...plenty, freeBytes: 2e9 });
   assert.deepEqual(others, []);
   assert.match(said, /has 2\.0 GB left; about \d+ GB are needed.*WEIRKEEPER_CACHE/);
@@ -100,18 +100,18 @@ test('variables of the caller do not change what Go builds', () => {
   assert.ok(GOCACHE.startsWith(process.env.WEIRKEEPER_CACHE), 'an empty cache is a cold start');
 });
 
-test('the estimate is scaled by the processors, and no lane is faster than it can be', () => {
+test('the estimate is scaled by the processors, and no track is faster than it can be', () => {
   const all = parts();
   const [two, four, many] = [2, 4, 64].map((processors) => estimate(all, processors));
   assert.ok(two > four && four > many, `${two} ${four} ${many}`);
   // Go uses every processor; npm and the stages after it continue alone.
-  const alone = byLane(all).n8n.flatMap((part) => part.stages).reduce((sum, stage) => sum + stage.seconds, 0);
+  const alone = byTrack(all).n8n.flatMap((part) => part.stages).reduce((sum, stage) => sum + stage.seconds, 0);
   assert.ok(many >= alone);
 });
 
 test('progress is a share that counts what is finished, with the time that is left', () => {
   const part = (name, finished) => {
-    const one = { name, lane: 'n8n', lockFiles: [], recipe: [name], keyFiles: [], stages: [{ title: 'only', seconds: 30 }] };
+    const one = { name, track: 'n8n', lockFiles: [], recipe: [name], keyFiles: [], stages: [{ title: 'only', seconds: 30 }] };
     if (finished) fs.mkdirSync(path.join(process.env.WEIRKEEPER_CACHE, path.basename(folderOf(one))));
     return one;
   };

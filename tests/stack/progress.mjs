@@ -32,21 +32,21 @@ export function shareOfAll(parts) {
   return total === 0 ? 1 : parts.reduce((sum, part) => sum + secondsOf(part) * shareOf(part), 0) / total;
 }
 
-/** Returns the parts by lane: those of one lane are built sequentially, the lanes in parallel. */
-export function byLane(parts) {
-  const lanes = {};
-  for (const part of parts) (lanes[part.lane] ??= []).push(part);
-  return lanes;
+/** Returns the parts by track: those of one track are built sequentially, the tracks in parallel. */
+export function byTrack(parts) {
+  const tracks = {};
+  for (const part of parts) (tracks[part.track] ??= []).push(part);
+  return tracks;
 }
 
 /**
- * Estimates the build time of the parts in seconds, for a number of processors: lanes run in parallel, and only a compiler uses more than
+ * Estimates the build time of the parts in seconds, for a number of processors: tracks run in parallel, and only a compiler uses more than
  * one processor.
  */
 export function estimate(parts, processors = os.availableParallelism()) {
-  const lanes = Object.values(byLane(parts));
+  const tracks = Object.values(byTrack(parts));
   const left = (list) => list.reduce((sum, part) => sum + secondsOf(part) * (1 - shareOf(part)), 0);
-  const alone = lanes.map((lane) => left(lane) / (lane.some((part) => part.parallel) ? processors : 1));
+  const alone = tracks.map((track) => left(track) / (track.some((part) => part.parallel) ? processors : 1));
   return Math.max(left(parts) / processors, ...alone);
 }
 

@@ -63,7 +63,7 @@ impl<'ast> Visit<'ast> for Reader {
 }
 
 #[test]
-fn asynchronous_locks_are_told_from_others() {
+fn asynchronous_locks_are_distinguished_from_others() {
     for (code, found) in [
         ("struct A { turn: tokio::sync::Mutex<()>, data: std::sync::Mutex<u8> }", vec![false]),
         ("struct A { data: Arc<tokio::sync::RwLock<Vec<u8>>> }", vec![true]),

@@ -18,6 +18,7 @@ mod reference;
 mod schema;
 mod sources;
 mod supply_chain;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -98,7 +98,7 @@ fn every_duration_of_every_kind_has_a_shortest_and_a_longest() {
         "WorkflowPrompt spec.workflow.healthCheck.probes[].timeout",
         "WorkflowTemplate spec.expectedRunTime",
     ];
-    assert_eq!(durations, known, "a duration is told by its pattern");
+    assert_eq!(durations, known, "a duration has the pattern of durations");
 }
 
 /// Returns the reasons why values of a schema are unbounded.

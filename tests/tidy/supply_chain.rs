@@ -35,8 +35,8 @@ const ONCE: &[&str] = &[
 /// Returns the packages that are compiled on this platform, according to `cargo metadata`.
 fn compiled() -> Vec<Value> {
     let rustc = Command::new("rustc").arg("-vV").current_dir(root()).output().expect("rustc runs");
-    let told = String::from_utf8(rustc.stdout).expect("rustc prints text");
-    let host = told.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");
+    let text = String::from_utf8(rustc.stdout).expect("rustc prints text");
+    let host = text.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");
     let run = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform", host])
         .current_dir(root())

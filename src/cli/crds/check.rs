@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_state_is_told_with_its_fields() {
+    fn each_state_is_reported_with_its_fields() {
         let own = crds::all().remove(1);
         let changed = |change: &dyn Fn(&mut serde_json::Value)| {
             let mut crd = serde_json::to_value(&own).unwrap();

@@ -17,9 +17,9 @@ use crate::http::ApiKey;
 use crate::n8n::{ClientSettings, CredentialWrite, N8nClient, N8nMetrics};
 use crate::text::one_line;
 
-/// Verdict of n8n about a workflow.
+/// Result of a trial of a workflow in n8n.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Verdict {
+pub(super) struct TrialResult {
     pub(super) created: bool,
     /// True if it has a start that n8n publishes.
     pub(super) publishable: bool,
@@ -34,7 +34,7 @@ pub(super) struct Verdict {
     pub(super) message: String,
 }
 
-impl Verdict {
+impl TrialResult {
     pub(super) fn line(&self) -> String {
         match (self.created, self.publishable, self.published) {
             (true, true, true) => "published".to_owned(),
@@ -83,40 +83,40 @@ impl Real {
     }
 
     /// Creates, publishes and deletes a workflow.
-    pub(super) async fn try_out(&self, definition: &Definition, limit: Duration) -> Verdict {
+    pub(super) async fn try_out(&self, definition: &Definition, limit: Duration) -> TrialResult {
         match tokio::time::timeout(limit, self.tried(definition)).await {
-            Ok(verdict) => verdict,
-            Err(_) => Verdict { message: format!("n8n did not answer within {} s", limit.as_secs()), ..Verdict::default() },
+            Ok(result) => result,
+            Err(_) => TrialResult { message: format!("n8n did not answer within {} s", limit.as_secs()), ..TrialResult::default() },
         }
     }
 
-    async fn tried(&self, definition: &Definition) -> Verdict {
+    async fn tried(&self, definition: &Definition) -> TrialResult {
         let mut definition = definition.clone();
         let publishable = may_be_published(&definition);
         for node in &mut definition.nodes {
             for (kind, reference) in node.0.get_mut("credentials").and_then(Value::as_object_mut).into_iter().flatten() {
                 match self.stand_in(kind).await {
                     Ok(id) => reference["id"] = id.into(),
-                    Err(message) => return Verdict { publishable, message, ..Verdict::default() },
+                    Err(message) => return TrialResult { publishable, message, ..TrialResult::default() },
                 }
             }
         }
         // Webhook paths of an earlier prompt may still be registered.
         own_paths(&mut definition);
-        let mut verdict = self.published(&definition, publishable).await;
-        if verdict.created && publishable && !verdict.published && starts_at_service(&definition) && !is_of_workflow(&verdict.message) {
-            verdict.needs_service = true;
+        let mut result = self.published(&definition, publishable).await;
+        if result.created && publishable && !result.published && starts_at_service(&definition) && !is_of_workflow(&result.message) {
+            result.needs_service = true;
             let otherwise = self.published(&scheduled(&definition), true).await;
-            verdict.published_otherwise = otherwise.published;
+            result.published_otherwise = otherwise.published;
             if !otherwise.published {
-                verdict.message = otherwise.message;
+                result.message = otherwise.message;
             }
         }
-        verdict
+        result
     }
 
     /// Creates, publishes and deletes a workflow whose credentials exist.
-    async fn published(&self, definition: &Definition, publishable: bool) -> Verdict {
+    async fn published(&self, definition: &Definition, publishable: bool) -> TrialResult {
         let write = WorkflowWrite {
             name: definition.name.clone().unwrap_or_else(|| "evaluation".to_owned()),
             nodes: definition.nodes.iter().map(|node| Value::Object(node.0.clone())).collect(),
@@ -126,19 +126,19 @@ impl Real {
         };
         let made = match self.client.create_workflow(&write).await {
             Ok(made) => made,
-            Err(error) => return Verdict { publishable, message: error.to_string(), ..Verdict::default() },
+            Err(error) => return TrialResult { publishable, message: error.to_string(), ..TrialResult::default() },
         };
-        let mut verdict = Verdict { created: true, publishable, ..Verdict::default() };
+        let mut result = TrialResult { created: true, publishable, ..TrialResult::default() };
         if publishable {
             match self.client.publish(&made.id, None).await {
-                Ok(_) => verdict.published = true,
-                Err(error) => verdict.message = error.to_string(),
+                Ok(_) => result.published = true,
+                Err(error) => result.message = error.to_string(),
             }
         }
         if let Err(error) = self.client.delete_workflow(&made.id).await {
-            verdict.message = format!("{}; it was not deleted: {error}", verdict.message);
+            result.message = format!("{}; it was not deleted: {error}", result.message);
         }
-        verdict
+        result
     }
 
     /// Returns the id of a credential of a type with values of no use.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::expected::{Expects, Prompt};
-use super::real::Verdict;
+use super::real::TrialResult;
 use crate::cli::generate::drive::Driven;
 use crate::document::finding::summarise;
 use crate::generation::call::{Finish, Usage};
@@ -39,8 +39,8 @@ pub(super) struct Measured {
     pub(super) milliseconds: u64,
     /// Cost in millionths, if prices were given.
     pub(super) cost: Option<i64>,
-    /// Verdict of n8n, if it was asked.
-    pub(super) real: Option<Verdict>,
+    /// Result of the trial in n8n, if there was one.
+    pub(super) real: Option<TrialResult>,
 }
 
 /// Kind of an outcome.
@@ -69,7 +69,7 @@ impl Measured {
         let hits = |lists: &[Vec<String>]| (lists.iter().filter(has).count(), lists.len());
         let lists = reference.required_triggers.iter().chain(&reference.essential_nodes);
         let missing = if types.is_empty() { Vec::new() } else { lists.filter(|list| !has(list)).map(|list| list.join(" or ")).collect() };
-        let (outcome, message, route) = told(&driven.outcome);
+        let (outcome, message, route) = reported(&driven.outcome);
         let replies = || driven.calls.iter().filter_map(|(_, answer)| answer.as_ref().ok());
         let cost = prices.map(|prices| replies().map(|reply| prices.cost(&reply.usage).micros()).sum());
         Self {
@@ -108,7 +108,7 @@ impl Measured {
 
     /// Returns the result on one line.
     pub(super) fn line(&self) -> String {
-        let real = self.real.as_ref().map(|verdict| format!(", n8n: {}", verdict.line())).unwrap_or_default();
+        let real = self.real.as_ref().map(|result| format!(", n8n: {}", result.line())).unwrap_or_default();
         let missing = if self.missing.is_empty() { String::new() } else { format!(", missing {}", self.missing.join("; ")) };
         format!(
             "{}: {:?}, {} attempts, {} tokens out{}, {} ms{missing}{real}: {}",
@@ -123,7 +123,7 @@ impl Measured {
     }
 }
 
-fn told(outcome: &Outcome) -> (Kind, String, Option<String>) {
+fn reported(outcome: &Outcome) -> (Kind, String, Option<String>) {
     match outcome {
         Outcome::Built(candidate) => {
             let route = format!("{:?}", candidate.route.kind).to_lowercase();

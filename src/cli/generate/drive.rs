@@ -52,7 +52,7 @@ pub async fn drive(request: &Request<'_>, asker: Option<&Asker>, progress: &(dyn
                 return Driven { outcome: Outcome::Failed(failure), calls, waited, worked };
             }
         };
-        for line in told(&wanted) {
+        for line in usage_lines(&wanted) {
             progress(&line);
         }
         let Some(asker) = asker else { continue };
@@ -67,7 +67,7 @@ pub async fn drive(request: &Request<'_>, asker: Option<&Asker>, progress: &(dyn
 }
 
 /// Returns what the calls do, for people.
-fn told(calls: &[ModelCall]) -> Vec<String> {
+fn usage_lines(calls: &[ModelCall]) -> Vec<String> {
     let count = |stage: Stage| calls.iter().filter(|call| call.stage == stage).count();
     let lines = [
         (count(Stage::Plan), "asking the model for a workflow"),

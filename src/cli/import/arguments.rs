@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 
 use crate::api::workflow::InstanceRef;
-use crate::cli::connection::Connection;
+use crate::cli::connection::ConnectionArguments;
 
 /// Selection of the n8n and its workflows, and the destination of the manifests.
 #[derive(Args)]
 #[command(group = ArgGroup::new("which").required(true).args(["all", "tag", "id"]))]
 pub struct ImportArguments {
     #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(super) connection: ConnectionArguments,
     /// Import all workflows that the key can see.
     #[arg(long)]
     pub(super) all: bool,

@@ -11,19 +11,19 @@ use crate::manifest::import::{Chosen, Known, names};
 use crate::n8n::N8nClient;
 
 /// The workflows to import.
-pub(super) struct Held {
+pub(super) struct Fetched {
     pub(super) chosen: Vec<Chosen>,
     /// Number of workflows that were selected.
     pub(super) total: usize,
     pub(super) notes: Vec<String>,
 }
 
-pub(super) fn fetch(arguments: &ImportArguments, key: Option<&str>) -> Result<Held, ImportError> {
+pub(super) fn fetch(arguments: &ImportArguments, key: Option<&str>) -> Result<Fetched, ImportError> {
     let client = arguments.connection.client(key)?;
     runtime()?.block_on(select(&client, arguments))
 }
 
-async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held, ImportError> {
+async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Fetched, ImportError> {
     let (mut known, mut notes, mut missing, mut total) = (Vec::new(), Vec::new(), arguments.id.clone(), 0);
     let wanted = |workflow: &RemoteWorkflow| {
         arguments.all || arguments.id.contains(&workflow.id) || workflow.tags.iter().any(|tag| arguments.tag.contains(&tag.name))
@@ -91,7 +91,7 @@ async fn select(client: &N8nClient, arguments: &ImportArguments) -> Result<Held,
         }
     }
     let named = |(id, message): (String, String)| format!("{}: {message}", names.get(&id).unwrap_or(&id));
-    Ok(Held { chosen, total, notes: notes.into_iter().map(named).collect() })
+    Ok(Fetched { chosen, total, notes: notes.into_iter().map(named).collect() })
 }
 
 fn too_deep(path: &str) -> String {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::arguments::{RenderArguments, TemplateError};
 use super::manifest::manifest;
 use super::source::{Named, find, text_of, value_of};
-use super::validate::told;
+use super::validate::report;
 use crate::catalog::Catalog;
 use crate::cli::{catalog, stdout};
 use crate::document::yaml;
@@ -22,7 +22,7 @@ pub(super) fn render(arguments: &RenderArguments) -> Result<ExitCode, TemplateEr
     let inputs = inputs(&named, arguments)?;
     let rendered = match template::render(&named.spec, &inputs, Missing::Refuse, catalog) {
         Ok(rendered) => rendered,
-        Err(findings) => return Ok(told("", &findings)),
+        Err(findings) => return Ok(report("", &findings)),
     };
     let findings = rendered.check(catalog);
     let text = if arguments.manifest {
@@ -31,7 +31,7 @@ pub(super) fn render(arguments: &RenderArguments) -> Result<ExitCode, TemplateEr
         format!("{}\n", serde_json::to_string_pretty(&rendered.definition)?)
     };
     stdout::write(&text)?;
-    Ok(told("", &findings))
+    Ok(report("", &findings))
 }
 
 fn inputs(named: &Named, arguments: &RenderArguments) -> Result<Inputs, TemplateError> {

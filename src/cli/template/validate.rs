@@ -39,7 +39,7 @@ pub(super) fn validate(arguments: &ValidateArguments) -> Result<ExitCode, Templa
 }
 
 /// Prints findings to standard error and returns the exit code.
-pub(super) fn told(place: &str, findings: &[Finding]) -> ExitCode {
+pub(super) fn report(place: &str, findings: &[Finding]) -> ExitCode {
     print(place, findings);
     ExitCode::from(u8::from(has_errors(findings)))
 }

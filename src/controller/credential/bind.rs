@@ -64,8 +64,8 @@ pub(super) async fn bind(rec: &mut Reconciliation<'_>, connection: &Connection) 
     let mut taken = false;
     if let Some(id) = adopt.as_ref().filter(|_| !own) {
         may_adopt(rec, connection, id)?;
-        let rival = listed.iter().find(|one| one.id == *id).and_then(|one| one.mark.as_ref());
-        taken = unbound(rec, connection, id, |_| true).is_err() || rival.is_some_and(|rival| object_exists(rec, rival));
+        let other = listed.iter().find(|one| one.id == *id).and_then(|one| one.mark.as_ref());
+        taken = unbound(rec, connection, id, |_| true).is_err() || other.is_some_and(|other| object_exists(rec, other));
     }
     let late = late_until(rec, connection, now);
     // A recorded credential that is gone does not permit taking over another one.
@@ -190,14 +190,14 @@ fn unbound(
 ) -> Result<(), ReconcileError> {
     let (namespace, name) = rec.instance_key();
     let uid = rec.uid();
-    let rival = rec.ctx.stores.credentials.store().find(|other| {
+    let other = rec.ctx.stores.credentials.store().find(|other| {
         other.status().and_then(|status| status.n8n_credential_id.as_deref()) == Some(id)
             && other.instance() == Some((namespace.as_str(), name.as_str()))
             && other.uid() != uid
             && may_use(&connection.instance.spec, &namespace, other.namespace(), Use::AdoptCredential(id))
             && counts(other)
     });
-    rival.map_or(Ok(()), |_| Err(claimed(id)))
+    other.map_or(Ok(()), |_| Err(claimed(id)))
 }
 
 /// Reports whether the object that a mark names exists.

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Secret;
 use tracing::debug;
 
 use crate::controller::context::Context;
-use crate::controller::secret_versions::Place;
+use crate::controller::secret_versions::SecretName;
 use crate::domain::backoff::{fraction, jittered};
 use crate::kubernetes::objects;
 
@@ -25,33 +25,33 @@ const CONCURRENT: usize = 16;
 /// Reads the metadata of the Secrets that credentials name, and wakes the credentials whose Secret changed, until the process ends.
 pub(crate) async fn follow_secrets(ctx: Arc<Context>) {
     ctx.listed().await;
-    let (mut due, mut turn) = (HashMap::<Place, Instant>::new(), 0);
+    let (mut due, mut turn) = (HashMap::<SecretName, Instant>::new(), 0);
     loop {
         tokio::time::sleep(TICK).await;
         turn += 1;
         let now = Instant::now();
         // Most ticks have nothing to do but this.
         let named = named(&ctx);
-        due.retain(|place, _| named.contains(place));
-        ctx.secret_versions.retain(|place| named.contains(place));
+        due.retain(|secret, _| named.contains(secret));
+        ctx.secret_versions.retain(|secret| named.contains(secret));
         let mut late = Vec::new();
-        for place in named {
-            match due.get_mut(&place) {
+        for secret in named {
+            match due.get_mut(&secret) {
                 // The first reads are spread over the period.
-                None => drop(due.insert(place.clone(), now + PERIOD.mul_f64(fraction(&place.1, 0)))),
+                None => drop(due.insert(secret.clone(), now + PERIOD.mul_f64(fraction(&secret.1, 0)))),
                 Some(at) if *at <= now => {
-                    *at = now + jittered(PERIOD, &place.1, turn);
-                    late.push(place);
+                    *at = now + jittered(PERIOD, &secret.1, turn);
+                    late.push(secret);
                 }
                 Some(_) => {}
             }
         }
-        stream::iter(late).for_each_concurrent(CONCURRENT, |place| look(&ctx, place)).await;
+        stream::iter(late).for_each_concurrent(CONCURRENT, |secret| check_secret(&ctx, secret)).await;
     }
 }
 
 /// Returns the Secrets that credentials name.
-fn named(ctx: &Context) -> HashSet<Place> {
+fn named(ctx: &Context) -> HashSet<SecretName> {
     let mut named = HashSet::new();
     for credential in ctx.stores.credentials.store().state() {
         for secret in credential.spec.0.iter().filter(|_| !credential.deleting()).flat_map(|spec| &spec.secrets) {
@@ -61,8 +61,8 @@ fn named(ctx: &Context) -> HashSet<Place> {
     named
 }
 
-async fn look(ctx: &Context, place: Place) {
-    let (namespace, name) = (&place.0, &place.1);
+async fn check_secret(ctx: &Context, secret: SecretName) {
+    let (namespace, name) = (&secret.0, &secret.1);
     let version = match objects::metadata::<Secret>(&ctx.client, namespace, name).await {
         Ok(found) => found.and_then(|metadata| metadata.resource_version),
         Err(error) => {
@@ -70,7 +70,7 @@ async fn look(ctx: &Context, place: Place) {
             return;
         }
     };
-    if ctx.secret_versions.differs(&place, version) {
+    if ctx.secret_versions.differs(&secret, version) {
         let users = ctx.stores.credentials.store().state_filter(|credential| credential.namespace() == namespace && credential.reads(name));
         for credential in users {
             ctx.ask_credential(&credential);

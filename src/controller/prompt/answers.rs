@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use tracing::{info, warn};
 
-use super::Work;
+use super::Reconciliation;
 use super::facts::Models;
 use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::money::Money;
@@ -40,7 +40,7 @@ enum Unknown {
     Unsent,
 }
 
-impl Work<'_> {
+impl Reconciliation<'_> {
     /// Returns the recorded answer to a question. Without one the question is sent, or is on its way: then None.
     pub(super) async fn answer(&mut self, models: &ModelConnection, call: &ModelCall) -> Result<Option<Answer>, ReconcileError> {
         if let Some(known) = self.known(&call.key).await? {
@@ -119,9 +119,9 @@ impl Work<'_> {
             self.keep((&lost_name(key), Kept::ForATime), &self.json(&CallFailure::from(failure))?).await?;
             let released = prompt_records::release(&self.ctx.client, self.namespace(), &other.uid, key).await;
             released.map_err(|error| failed_claim(&error))?;
-            self.look_again(SOON);
+            self.requeue_after(SOON);
         }
-        self.look_again(FOLLOWED);
+        self.requeue_after(FOLLOWED);
         self.follows = true;
         Ok(None)
     }

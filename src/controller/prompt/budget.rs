@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Work;
+use super::Reconciliation;
 use crate::api::money::Money;
 use crate::api::prompt_status::PendingCall;
 use crate::api::quota::QuotaResource;
@@ -26,7 +26,7 @@ pub(super) struct Reserved {
     pub(super) cost: Money,
 }
 
-impl Work<'_> {
+impl Reconciliation<'_> {
     /// Reserves what a call may use at most. Fails if a limit of the prompt or a quota of the namespace does not allow it.
     pub(super) async fn reserve(&self, models: &ModelConnection, call: &ModelCall) -> Result<Reserved, ReconcileError> {
         let usage = models.client.reservation(call);

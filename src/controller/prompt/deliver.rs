@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 
-use super::Work;
+use super::Reconciliation;
 use super::facts::Facts;
 use crate::api::annotation;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
@@ -21,7 +21,7 @@ use crate::domain::stored_body;
 use crate::kubernetes::prompt_records::{self, Kept};
 use crate::kubernetes::{made_workflows, objects, revisions};
 
-impl Work<'_> {
+impl Reconciliation<'_> {
     /// Reads a workflow that was stored as a proposal.
     pub(super) async fn stored_definition(&self, revision: &str) -> Result<Option<Definition>, ReconcileError> {
         let data = prompt_records::read(&self.ctx.client, self.namespace(), revision, self.uid()).await;

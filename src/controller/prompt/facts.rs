@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::Work;
+use super::Reconciliation;
 use crate::api::policy::WorkflowPolicySpec;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
@@ -67,7 +67,7 @@ impl Facts {
     }
 }
 
-impl Work<'_> {
+impl Reconciliation<'_> {
     /// Returns the models that are asked.
     pub(super) async fn models(&self) -> Models {
         let Some(reference) = &self.prompt.spec.provider_ref else { return Ok(None) };

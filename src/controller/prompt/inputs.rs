@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::Work;
+use super::Reconciliation;
 use super::facts::Facts;
 use crate::api::condition::{ConditionStatus, ConditionType, find};
 use crate::api::prompt::{Clarification, Tier};
@@ -25,7 +25,7 @@ use crate::kubernetes::{objects, revisions};
 use crate::validator::check::parse_and_check;
 use crate::validator::policy::Policy;
 
-/// Number of edits in n8n that a model is told, the latest.
+/// Number of edits in n8n that a model reads, the latest.
 const MOST_EDITS: usize = 3;
 
 /// Inputs of the engine.
@@ -41,7 +41,7 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// Returns the request for the engine.
-    pub(super) fn request<'a>(&'a self, work: &'a Work<'_>, facts: &'a Facts, policies: &'a [Policy<'a>]) -> Request<'a> {
+    pub(super) fn request<'a>(&'a self, work: &'a Reconciliation<'_>, facts: &'a Facts, policies: &'a [Policy<'a>]) -> Request<'a> {
         let spec = &work.prompt.spec;
         Request {
             prompt: &spec.prompt,
@@ -72,7 +72,7 @@ impl Inputs {
     }
 }
 
-impl Work<'_> {
+impl Reconciliation<'_> {
     /// Returns what is given to the engine for what is asked for now.
     pub(super) async fn inputs(&self, facts: &Facts, asked: &str) -> Result<Inputs, ReconcileError> {
         let models = facts.models.clone()?;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::events::EventType;
 
-use super::Work;
+use super::Reconciliation;
 use super::facts::Facts;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
@@ -19,7 +19,7 @@ use crate::n8n::{ExecutionQuery, FailedRun};
 /// Time before a version was accepted, and after it failed, within which its executions are looked for: clocks differ.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
-impl Work<'_> {
+impl Reconciliation<'_> {
     /// Takes up a failure of what is deployed, or drops one that has passed.
     pub(super) async fn watch_deployed(&mut self, facts: &Facts) -> Result<(), ReconcileError> {
         let plain = plain_hash(&self.prompt, &self.status);

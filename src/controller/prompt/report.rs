@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::runtime::events::EventType;
 use tracing::warn;
 
-use super::{Work, next};
+use super::{Reconciliation, next};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::prompt_status::PromptStage;
 use crate::api::reason::{Class, Reason};
@@ -18,7 +18,7 @@ use crate::domain::summary::summary;
 use crate::domain::transitions::transitions;
 use crate::kubernetes::objects;
 
-impl Work<'_> {
+impl Reconciliation<'_> {
     /// Writes the status and sends the events.
     pub(super) async fn report(mut self, outcome: Outcome) -> Ended {
         if let Outcome::Failed(error) = &outcome {
@@ -31,8 +31,8 @@ impl Work<'_> {
             }
         }
         let mut ended = next(&outcome);
-        if let (Some(look), Next::In(_)) = (self.look, ended.next) {
-            ended.next = Next::In(look);
+        if let (Some(delay), Next::In(_)) = (self.requeue, ended.next) {
+            ended.next = Next::In(delay);
         }
         let generation = self.prompt.metadata.generation.unwrap_or(0);
         let found = Found { outcome, details: std::mem::take(&mut self.details) };

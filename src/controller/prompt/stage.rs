@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::facts::Facts;
 use super::inputs::Inputs;
-use super::{INTERVAL, Work};
+use super::{INTERVAL, Reconciliation};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::prompt_status::{MOST_ITEMS, PromptFinding, PromptQuestion, PromptRoute, PromptStage, RequiredInput};
 use crate::api::reason::Reason;
@@ -22,7 +22,7 @@ use crate::text::{listed, one_line};
 /// Maximum length of a text of the user in the status.
 const LONGEST: usize = 480;
 
-impl Work<'_> {
+impl Reconciliation<'_> {
     /// Returns the workflow that was generated from what is asked for already, if it still passes all rules. Otherwise the inputs, from which it is
     /// to be generated.
     pub(super) async fn take_up(&mut self, facts: &Facts) -> Result<Result<Definition, Inputs>, ReconcileError> {

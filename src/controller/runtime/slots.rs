@@ -10,21 +10,21 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::urgency::Urgency;
 
 /// One slot in this many is reserved for urgent reconciliations.
-const PLACES_HELD_FREE: usize = 5;
+const RESERVED_SHARE: usize = 5;
 /// Reconciliations of one urgency have a turn after this many of others: neither endless edits nor endless creates starve the rest.
 const LONGEST_STREAK: usize = 16;
 
 /// Hands out a limited number of slots for each instance.
 #[derive(Clone, Debug)]
 pub struct InstanceSlots {
-    places: usize,
-    lanes: Arc<Mutex<HashMap<String, Lane>>>,
+    slots: usize,
+    instances: Arc<Mutex<HashMap<String, InstanceQueue>>>,
     closed: CancellationToken,
 }
 
 /// Queue of one instance, and the number of its slots in use.
 #[derive(Debug, Default)]
-struct Lane {
+struct InstanceQueue {
     taken: usize,
     /// Number of taken slots that are not urgent.
     ordinary: usize,
@@ -45,10 +45,10 @@ struct Waiter {
     turn: oneshot::Sender<Slot>,
 }
 
-impl Lane {
-    fn free(&self, places: usize, urgency: Urgency) -> bool {
+impl InstanceQueue {
+    fn free(&self, slots: usize, urgency: Urgency) -> bool {
         // Creates may all hang in a slow n8n, and urgent reconciliations must not wait for them.
-        self.taken < places && (urgency.is_urgent() || self.ordinary < places - places / PLACES_HELD_FREE)
+        self.taken < slots && (urgency.is_urgent() || self.ordinary < slots - slots / RESERVED_SHARE)
     }
 
     fn take(&mut self, urgency: Urgency) {
@@ -74,11 +74,11 @@ impl Lane {
     }
 
     /// Returns the next waiter for which a slot is free.
-    fn next(&mut self, places: usize) -> Option<Waiter> {
+    fn next(&mut self, slots: usize) -> Option<Waiter> {
         let mut order = Urgency::ALL;
         order.sort_by_key(|urgency| self.passed_over[*urgency as usize] < LONGEST_STREAK);
         for urgency in order {
-            while let Some(ticket) = self.free(places, urgency).then(|| self.queues[urgency as usize].pop_front()).flatten() {
+            while let Some(ticket) = self.free(slots, urgency).then(|| self.queues[urgency as usize].pop_front()).flatten() {
                 if self.waiting.get(&ticket).is_some_and(|waiter| waiter.urgency == urgency) {
                     self.passed_over.iter_mut().for_each(|others| *others += 1);
                     self.passed_over[urgency as usize] = 0;
@@ -107,15 +107,15 @@ pub struct Slot {
 }
 
 /// A turn that is waited for; dropping it gives it up.
-struct Turn<'a> {
+struct Waiting<'a> {
     slots: &'a InstanceSlots,
     key: &'a str,
     ticket: u64,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let left = self.slots.lock().get_mut(self.key).and_then(|lane| lane.leave(self.ticket));
+        let left = self.slots.lock().get_mut(self.key).and_then(|queue| queue.leave(self.ticket));
         // Outside of the lock.
         drop(left);
     }
@@ -123,34 +123,34 @@ impl Drop for Turn<'_> {
 
 impl InstanceSlots {
     /// Creates slots, at least one for each instance.
-    pub fn new(places: usize) -> Self {
-        Self { places: places.max(1), lanes: Arc::default(), closed: CancellationToken::new() }
+    pub fn new(slots: usize) -> Self {
+        Self { slots: slots.max(1), instances: Arc::default(), closed: CancellationToken::new() }
     }
 
     /// Waits for a slot for an object; returns None once the slots are closed. The urgency is computed under the lock, so that no
     /// [promotion](Self::promote) is lost in between.
     pub async fn enter(&self, key: &str, object: &str, urgency: impl FnOnce() -> Urgency + Send) -> Option<Slot> {
         let (ticket, turn) = {
-            let mut lanes = self.lock();
+            let mut instances = self.lock();
             if self.closed.is_cancelled() {
                 return None;
             }
             let urgency = urgency();
-            let lane = lanes.entry(key.to_owned()).or_default();
-            if lane.free(self.places, urgency) {
-                lane.take(urgency);
+            let queue = instances.entry(key.to_owned()).or_default();
+            if queue.free(self.slots, urgency) {
+                queue.take(urgency);
                 return Some(Slot { slots: self.clone(), key: key.to_owned(), urgency });
             }
             let (sender, receiver) = oneshot::channel();
-            (lane.wait(object, urgency, sender), receiver)
+            (queue.wait(object, urgency, sender), receiver)
         };
-        let _turn = Turn { slots: self, key, ticket };
+        let _turn = Waiting { slots: self, key, ticket };
         self.closed.run_until_cancelled(turn).await?.ok()
     }
 
     /// Moves a waiting object ahead of less urgent ones, and reports whether it was waiting.
     pub fn promote(&self, key: &str, object: &str, urgency: Urgency) -> bool {
-        let promoted = self.lock().get_mut(key).is_some_and(|lane| lane.promote(object, urgency));
+        let promoted = self.lock().get_mut(key).is_some_and(|queue| queue.promote(object, urgency));
         if promoted {
             // It may take a slot that is reserved for urgent reconciliations.
             self.hand_on(key);
@@ -167,15 +167,15 @@ impl InstanceSlots {
     /// Returns the number of waiters over all instances.
     #[cfg(test)]
     pub fn waiting(&self) -> usize {
-        self.lock().values().map(|lane| lane.waiting.len()).sum()
+        self.lock().values().map(|queue| queue.waiting.len()).sum()
     }
 
     /// Gives each free slot to the next waiter.
     fn hand_on(&self, key: &str) {
         let mut turns = Vec::new();
-        if let Some(lane) = self.lock().get_mut(key) {
-            while let Some(waiter) = lane.next(self.places) {
-                lane.take(waiter.urgency);
+        if let Some(queue) = self.lock().get_mut(key) {
+            while let Some(waiter) = queue.next(self.slots) {
+                queue.take(waiter.urgency);
                 turns.push(waiter);
             }
         }
@@ -185,20 +185,20 @@ impl InstanceSlots {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Lane>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, InstanceQueue>> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         {
-            let mut lanes = self.slots.lock();
-            let Some(lane) = lanes.get_mut(&self.key) else { return };
-            lane.taken -= 1;
-            lane.ordinary -= usize::from(!self.urgency.is_urgent());
-            if lane.taken == 0 && lane.waiting.is_empty() {
-                lanes.remove(&self.key);
+            let mut instances = self.slots.lock();
+            let Some(queue) = instances.get_mut(&self.key) else { return };
+            queue.taken -= 1;
+            queue.ordinary -= usize::from(!self.urgency.is_urgent());
+            if queue.taken == 0 && queue.waiting.is_empty() {
+                instances.remove(&self.key);
                 return;
             }
         }

@@ -44,11 +44,11 @@ async fn an_object_that_is_covered_needs_nothing_until_its_interval_has_passed_a
     assert_eq!(sweeps.pass(&due("1", MINUTE), at(55)), Some(WAIT));
     assert!(requests.try_recv().is_err(), "one listing for all");
     sweeps.started(AT);
-    let settled = sweeps.settle(AT, &listing(at(54)), |uid, expected| {
+    let result = sweeps.evaluate(AT, &listing(at(54)), |uid, expected| {
         assert_eq!(expected, Expected::Fingerprint([1; 16], Some(1)));
         (uid != "7").then(|| covered(now, MINUTE))
     });
-    assert_eq!(settled, Settled { confirmed: 19, differing: HashSet::from(["7".to_owned()]) });
+    assert_eq!(result, SweepResult { confirmed: 19, differing: HashSet::from(["7".to_owned()]) });
     assert!(sweeps.ended(AT, None).is_empty());
     assert_eq!(sweeps.pass(&due("7", MINUTE), at(55)), None, "it differs");
     assert_eq!(sweeps.pass(&due("1", MINUTE), at(60)), Some(Duration::from_secs(48)), "from the beginning of the listing");
@@ -120,7 +120,7 @@ fn a_listing_says_nothing_about_what_was_reconciled_since_it_began() {
     let ((sweeps, _requests), now) = (sweeps(), Instant::now());
     let began = now.checked_sub(Duration::from_secs(1)).unwrap();
     cover(&sweeps, 1, now, MINUTE);
-    assert_eq!(sweeps.settle(AT, &listing(began), |_, _| None), Settled::default());
+    assert_eq!(sweeps.evaluate(AT, &listing(began), |_, _| None), SweepResult::default());
 }
 
 #[test]
@@ -136,9 +136,9 @@ fn after_a_start_objects_wait_for_the_first_listing_if_they_are_enough() {
     }
     assert!(second.try_recv().is_ok() && second.try_recv().is_err());
     assert!(sweeps.started(AT));
-    let settled =
-        sweeps.settle(AT, &listing(now), |uid, expected| (expected == Expected::Status && uid == "0").then(|| covered(now, MINUTE)));
-    assert_eq!((settled.confirmed, settled.differing.len()), (1, 2));
+    let result =
+        sweeps.evaluate(AT, &listing(now), |uid, expected| (expected == Expected::Status && uid == "0").then(|| covered(now, MINUTE)));
+    assert_eq!((result.confirmed, result.differing.len()), (1, 2));
     assert!(sweeps.ended(AT, None).is_empty());
     assert!(sweeps.pass(&due("0", MINUTE), now).is_some());
     assert_eq!(sweeps.pass_first(&due("1", MINUTE), now, || 10), None, "it differs");
@@ -161,7 +161,7 @@ fn a_start_of_n8n_asks_for_reconciliations_of_all_that_listings_cover() {
 }
 
 #[test]
-fn changes_of_credentials_are_told_by_type_once_there_is_something_to_compare_with() {
+fn changes_of_credentials_are_reported_by_type_once_there_is_something_to_compare_with() {
     let sweeps = sweeps().0;
     let of = |pairs: &[(&str, u64)]| Some(pairs.iter().map(|(kind, digest)| ((*kind).to_owned(), *digest)).collect());
     assert_eq!(sweeps.credentials_changed(AT, of(&[("a", 1), ("b", 1)])), None);

@@ -10,7 +10,7 @@ use super::reconciliation::Reconciliation;
 use super::resolve::{Resolved, resolve};
 use super::{callers, credentials, quota, route_claims, tags, validate, versions};
 use crate::api::reason::Reason;
-use crate::api::workflow_status::{Operation, VersionSource};
+use crate::api::workflow_status::{IntentOperation, VersionSource};
 use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::document::endpoints::endpoint_conflicts;
@@ -33,7 +33,7 @@ pub(super) struct Attempt<'a> {
     pub(super) version: i64,
     pub(super) digest: String,
     pub(super) definition: Definition,
-    pub(super) operation: Operation,
+    pub(super) operation: IntentOperation,
     /// Name of the workflow in n8n.
     pub(super) name: String,
 }
@@ -59,14 +59,14 @@ impl Attempt<'_> {
         if let Bound::Existing(remote) = bound {
             served = credentials::served(remote);
             reregistered = self.reregister_webhooks(rec, remote).await?;
-            republished = self.operation == Operation::Rollback && self.republish(rec, remote, adopted).await?;
+            republished = self.operation == IntentOperation::Rollback && self.republish(rec, remote, adopted).await?;
         }
         let resolved = resolve(rec, self.connection, &self.definition, &self.name, (adopted, &served)).await;
         let Resolved { mut rendered, hold } = match resolved {
             Ok(Resolved { hold: Some(why), .. }) | Err(why) if republished => return Ok(Applied::Republished(why)),
             resolved => resolved?,
         };
-        let own = !self.pinned && self.operation != Operation::Rollback;
+        let own = !self.pinned && self.operation != IntentOperation::Rollback;
         let required = validate::required(rec, self.connection, own, &rendered.credentials).await?;
         rec.status.record_credentials(required);
         let named: BTreeSet<String> = rendered.credentials.iter().filter_map(|one| one.credential_ref.clone()).collect();
@@ -102,7 +102,7 @@ impl Attempt<'_> {
 
     /// Reports whether the attempt may bring a new version to n8n: it is neither a rollback nor a stored version that a person pinned.
     fn counts(&self) -> bool {
-        self.operation == Operation::Deploy && !self.pinned
+        self.operation == IntentOperation::Deploy && !self.pinned
     }
 
     /// Reports whether the version is the content of an adopted workflow, which needs no grants for its references. The body is read from
@@ -163,7 +163,7 @@ impl Attempt<'_> {
             quota::reserve(rec, self.version).await?;
         }
         let created = bind::create(rec, self.connection, write, &self.definition, &self.digest).await;
-        if created.is_err() && !Places::held(&rec.status).workflow {
+        if created.is_err() && !Places::of(&rec.status).workflow {
             quota::settle(rec, self.version, Taken::No).await;
         }
         created

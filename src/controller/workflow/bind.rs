@@ -12,7 +12,7 @@ use super::remote::fill_published;
 use super::{callers, project, versions};
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
-use crate::api::workflow_status::{Intent, Operation, Origin};
+use crate::api::workflow_status::{Intent, IntentOperation, Origin};
 use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::document::lenient_json::beyond;
@@ -67,8 +67,8 @@ pub(super) async fn bind(rec: &mut Reconciliation<'_>, connection: &Connection) 
     if let Some(id) = adopt.as_ref().filter(|_| listing.marked(&rec.uid()).is_empty()) {
         may_adopt(rec, connection, id)?;
     }
-    let rival = adopt.as_ref().and_then(|id| listing.seen.items.iter().find(|sighting| sighting.id == *id)?.mark.clone());
-    let claimant_exists = match &rival {
+    let marked_by = adopt.as_ref().and_then(|id| listing.seen.items.iter().find(|listed| listed.id == *id)?.mark.clone());
+    let claimant_exists = match &marked_by {
         Some(mark) => rec.ctx.mark_exists(mark).await?,
         None => false,
     };
@@ -123,14 +123,14 @@ fn unbound(
 ) -> Result<(), ReconcileError> {
     let (namespace, name) = (connection.namespace(), connection.instance.metadata.name.clone().unwrap_or_default());
     let uid = rec.uid();
-    let rival = rec.ctx.workflows.find(|other| {
+    let claimant = rec.ctx.workflows.find(|other| {
         other.status.n8n_workflow_id.as_deref() == Some(id)
             && other.instance() == (namespace.as_str(), name.as_str())
             && other.uid() != uid
             && may_use(&connection.instance.spec, &namespace, other.namespace(), Use::Adopt(id))
             && counts(other)
     });
-    rival.map_or(Ok(()), |_| Err(claimed(id)))
+    claimant.map_or(Ok(()), |_| Err(claimed(id)))
 }
 
 /// Reserves a workflow before it is recorded, so that no concurrent reconciliation takes it.
@@ -237,7 +237,7 @@ async fn take_over(rec: &mut Reconciliation<'_>, connection: &Connection, id: &s
     connection.trusted()?;
     let version = versions::keep_adopted(rec, &remote).await?;
     let digest = versions::digest_of(&rec.status, version);
-    let intent = Intent::new(Operation::Adopt, &digest, remote.active_version_id.clone(), rec.now());
+    let intent = Intent::new(IntentOperation::Adopt, &digest, remote.active_version_id.clone(), rec.now());
     rec.status.record_adopted(id, intent);
     rec.save().await?;
     Ok(Bound::Existing(Box::new(remote)))
@@ -276,7 +276,7 @@ pub(super) async fn create(
     let started = rec.now() + rounding;
     let latest = boot_clock() + rounding + connection.client.longest_request();
     let sent = confirmed::wanted(&body, Publication::Unpublished);
-    let before = rec.status.announce_create(intent(Operation::Create, started), sent);
+    let before = rec.status.announce_create(intent(IntentOperation::Create, started), sent);
     let settings = body.settings.clone();
     // Settings beside those of the version; later changes to them in n8n are left.
     body.settings.extend(callers::at_create(rec, definition));
@@ -291,7 +291,7 @@ pub(super) async fn create(
     connection.listings.sending(&rec.uid());
     match connection.client.sending_until(latest).create_workflow_in(project.as_deref(), &body).await {
         Ok(remote) => {
-            let deploys = intent(Operation::Deploy, rec.now());
+            let deploys = intent(IntentOperation::Deploy, rec.now());
             rec.status.record_created(&remote.id, deploys, remote.version_id.as_deref(), &settings);
             rec.record().await?;
             Ok(Box::new(remote))

@@ -12,7 +12,7 @@ use super::report;
 use crate::api::WORKFLOW_FINALIZER;
 use crate::api::reason::Reason;
 use crate::api::workflow::DeletionPolicy;
-use crate::api::workflow_status::{Operation, Origin};
+use crate::api::workflow_status::{IntentOperation, Origin};
 use crate::controller::connections::Connection;
 use crate::controller::runtime::reconcile::{Ended, Next};
 use crate::domain::backoff;
@@ -79,7 +79,7 @@ fn overdue(rec: &Reconciliation<'_>) -> bool {
 }
 
 async fn dispose_remote(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileError> {
-    let creating = rec.status.intent.as_ref().is_some_and(|intent| intent.operation == Operation::Create);
+    let creating = rec.status.intent.as_ref().is_some_and(|intent| intent.operation == IntentOperation::Create);
     if rec.status.n8n_workflow_id.is_none() && !creating {
         return Ok(());
     }
@@ -142,7 +142,7 @@ async fn report_copies(rec: &Reconciliation<'_>, connection: &Connection, dispos
 /// publishing leaves its webhook path registered without a workflow (seen on the real one), and then nothing can use the path. Half of the
 /// time limit is left for the deletion itself.
 fn wait_out_interrupted_write(rec: &Reconciliation<'_>, connection: &Connection) -> Result<(), ReconcileError> {
-    if rec.status.intent.as_ref().is_none_or(|intent| intent.operation == Operation::Create) {
+    if rec.status.intent.as_ref().is_none_or(|intent| intent.operation == IntentOperation::Create) {
         return Ok(());
     }
     if rec.announced_for() >= connection.client.settings().request_timeout || time_left(rec) <= rec.ctx.settings.deletion_bound / 2 {

@@ -9,7 +9,7 @@ use super::source::Source;
 use super::{policy, quota, republish, route_claims, suspend, validate, versions};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
-use crate::api::workflow_status::Operation;
+use crate::api::workflow_status::IntentOperation;
 use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::domain::conditions::Outcome;
@@ -28,7 +28,7 @@ pub(super) async fn converge(rec: &mut Reconciliation<'_>) -> Result<Outcome, Re
     let withdrawn = policy::withdraw(rec, &connection).await?;
     let timer = rec.ctx.metrics.time("source");
     let loaded = match validate::load(rec, &connection).await {
-        Ok(source) => policy::judge_pinned(rec, &connection).await.map(|()| source),
+        Ok(source) => policy::enforce_on_pinned(rec, &connection).await.map(|()| source),
         Err(error) => Err(error),
     };
     let source = match loaded {
@@ -73,8 +73,8 @@ async fn converge_to(
     for _ in 0..MAX_ATTEMPTS {
         let choice = choose(&accepted.wanted.digest, &rec.status, rec.spec().rollback);
         let (version, operation) = match choice {
-            Choice::Wanted => (accepted.wanted.version, Operation::Deploy),
-            Choice::LastGood(version) => (version, Operation::Rollback),
+            Choice::Wanted => (accepted.wanted.version, IntentOperation::Deploy),
+            Choice::LastGood(version) => (version, IntentOperation::Rollback),
             Choice::Hold(reason) => return hold(rec, connection, reason, &accepted.wanted, &bound).await,
         };
         let attempt = attempt(rec, connection, &accepted, (version, operation), left_offline.as_deref()).await?;
@@ -118,12 +118,12 @@ async fn attempt<'a>(
     rec: &mut Reconciliation<'_>,
     connection: &'a Connection,
     accepted: &Accepted,
-    (version, operation): (i64, Operation),
+    (version, operation): (i64, IntentOperation),
     left_offline: Option<&str>,
 ) -> Result<Attempt<'a>, ReconcileError> {
     let definition = if version == accepted.version { accepted.symbolic.definition.clone() } else { versions::read(rec, version).await? };
-    if operation == Operation::Rollback {
-        policy::judge(rec, connection, version, &definition).await?;
+    if operation == IntentOperation::Rollback {
+        policy::enforce(rec, connection, version, &definition).await?;
     }
     let digest = versions::digest_of(&rec.status, version);
     // Details that an earlier attempt found are about another version.
@@ -131,7 +131,7 @@ async fn attempt<'a>(
     Ok(Attempt {
         connection,
         left_offline: left_offline == Some(&digest),
-        pinned: accepted.wanted.pinned && operation == Operation::Deploy,
+        pinned: accepted.wanted.pinned && operation == IntentOperation::Deploy,
         version,
         digest,
         definition,

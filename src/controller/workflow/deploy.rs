@@ -14,7 +14,7 @@ use super::{drift, project, quota};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
 use crate::api::workflow::RollbackPolicy;
-use crate::api::workflow_status::{Intent, Operation, Snapshot};
+use crate::api::workflow_status::{Intent, IntentOperation, Snapshot};
 use crate::controller::connections::Connection;
 use crate::domain::backoff::SlidingWindow;
 use crate::domain::confirmed;
@@ -50,7 +50,7 @@ pub(super) async fn deploy(
     mut remote: RemoteWorkflow,
 ) -> Result<Deployed, Failure> {
     fill_published(connection, &mut remote).await?;
-    let seen = Comparison { place: project::of(rec, &remote), ..compare_with(rec, wanted, &remote).0 };
+    let seen = Comparison { project: project::of(rec, &remote), ..compare_with(rec, wanted, &remote).0 };
     let confirmed =
         rec.confirmed(wanted.version) && rec.status.intent.as_ref().is_none_or(|intent| changes_nothing(intent, wanted, &remote));
     let mut plan = plan(&seen, wanted.publication, rec.spec().drift_policy, drift::contested(rec));
@@ -182,7 +182,7 @@ async fn announce(
     rec.counted = false;
     rec.ctx.remember(&rec.uid(), |memory| memory.counted = false);
     let serving = remote.active.then(|| remote.active_version_id.clone()).flatten();
-    let operation = if plan.undone.is_empty() { wanted.operation } else { Operation::Revert };
+    let operation = if plan.undone.is_empty() { wanted.operation } else { IntentOperation::Revert };
     let now = rec.now();
     let publishes = plan.steps.contains(&Step::Publish);
     rec.status.announce_deployment((wanted.version, operation), wanted.digest, serving, publishes, now);
@@ -212,7 +212,7 @@ async fn apply(
                 let body = plan::body(wanted.write, remote, &plan.keeps);
                 draft = client.update_workflow(id, &body, false).await.inspect_err(|error| note_late(rec, error))?.version_id;
                 *updated = true;
-                if wanted.operation != Operation::Rollback && !plan.keeps.draft {
+                if wanted.operation != IntentOperation::Rollback && !plan.keeps.draft {
                     rec.status.record_n8n_version(wanted.digest, draft.as_deref());
                 }
             }

@@ -1,7 +1,7 @@
 //! A version that is deployed to n8n, and the count of its failed attempts.
 
 use super::reconciliation::Reconciliation;
-use crate::api::workflow_status::{Operation, VersionResult};
+use crate::api::workflow_status::{IntentOperation, VersionResult};
 use crate::document::endpoints::listens;
 use crate::domain::failure::{Attempted, Failure};
 use crate::domain::history;
@@ -16,7 +16,7 @@ pub(super) struct Deployment<'a> {
     /// Content to send, with the ids of this instance.
     pub(super) write: &'a WorkflowWrite,
     pub(super) publication: Publication,
-    pub(super) operation: Operation,
+    pub(super) operation: IntentOperation,
     /// Set if it may bring a new version to n8n, which quotas count.
     pub(super) counts: bool,
 }
@@ -51,12 +51,12 @@ pub(super) fn left_offline_too_often(rec: &mut Reconciliation<'_>) -> bool {
 }
 
 /// Reports whether the version proved itself, so that no try takes anything offline that is published.
-pub(super) fn proven(rec: &Reconciliation<'_>, operation: Operation, version: i64) -> bool {
+pub(super) fn proven(rec: &Reconciliation<'_>, operation: IntentOperation, version: i64) -> bool {
     let good = || history::numbered(&rec.status.history, version).is_some_and(|record| record.result == VersionResult::Good);
-    operation == Operation::Rollback || (good() && rec.status.active_version == Some(version))
+    operation == IntentOperation::Rollback || (good() && rec.status.active_version == Some(version))
 }
 
 /// Returns the facts that decide whether a failure is the version's fault.
-pub(super) fn attempted(rec: &Reconciliation<'_>, operation: Operation, version: i64, too_often: bool) -> Attempted {
-    Attempted { proven: proven(rec, operation, version), rollback: operation == Operation::Rollback, too_often }
+pub(super) fn attempted(rec: &Reconciliation<'_>, operation: IntentOperation, version: i64, too_often: bool) -> Attempted {
+    Attempted { proven: proven(rec, operation, version), rollback: operation == IntentOperation::Rollback, too_often }
 }

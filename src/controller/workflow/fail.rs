@@ -17,7 +17,7 @@ use crate::controller::memory::Memory;
 use crate::domain::backoff::Silence;
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
-use crate::domain::failure::{self, Changed, Held};
+use crate::domain::failure::{self, AfterFailure, Changed};
 use crate::domain::history;
 use crate::domain::remote::RemoteWorkflow;
 use crate::domain::target::{Choice, Wanted, circumstances};
@@ -105,8 +105,8 @@ pub(super) async fn hold(
     let message = failure_of(rec, wanted.version);
     let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && rec.spec().active == Some(true);
     let recoverable = rec.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some());
-    let held = failure::hold(reason, offline, recoverable);
-    rec.status.keep_recovery(held == Held::Returns);
+    let held = failure::after(reason, offline, recoverable);
+    rec.status.keep_recovery(held == AfterFailure::Returns);
     if let Bound::Existing(remote) = bound {
         record_published_version(rec, connection, remote).await?;
     }
@@ -114,17 +114,17 @@ pub(super) async fn hold(
     rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, reason, &message);
     route_claims::release_unserved(rec);
     let why = match held {
-        Held::Returns => {
+        AfterFailure::Returns => {
             let message = format!(
                 "{message}; n8n took the workflow offline, and the version that was published before is published again as soon as n8n accepts that"
             );
             return Ok(Outcome::InProgress(Reason::RollbackFailed, message));
         }
-        Held::Offline(why) => {
+        AfterFailure::Offline(why) => {
             rec.status.record_no_version();
             why
         }
-        Held::Unchanged(why) => why,
+        AfterFailure::Unchanged(why) => why,
     };
     Ok(failed(rec, &wanted.digest, reason, format!("{message}; {why}")))
 }
@@ -140,7 +140,7 @@ pub(super) async fn record_published_version(
         rec.not_published();
         return Ok(());
     }
-    let serving = remote.active_version_id.as_deref().and_then(|id| history::held_as(&rec.status.history, id));
+    let serving = remote.active_version_id.as_deref().and_then(|id| history::version_with_id(&rec.status.history, id));
     rec.status.record_published_version(serving);
     let Some(version) = rec.status.active_version.filter(|_| rec.status.published_at.is_none()) else { return Ok(()) };
     let definition = versions::read(rec, version).await?;

@@ -7,7 +7,7 @@ use crate::domain::failure::FailureClass;
 use crate::n8n::{Denial, N8nError, Operation};
 
 /// n8n's messages for a version that it will never publish (n8n 2.39.10, measured).
-const VERDICTS: [&str; 5] =
+const REFUSALS: [&str; 5] =
     ["has no trigger node", "Unrecognized node type", "is not available in version", "Cannot publish workflow", "Invalid cron expression"];
 /// n8n's messages for a definition that it will never save (2.39.10, measured). Others can come from a database that is busy or shuts
 /// down.
@@ -57,7 +57,7 @@ fn refused_publication(message: &str) -> FailureClass {
     let waits = |words: &str| {
         ReconcileError::waiting(Reason::WebhookPathTaken, format!("{words}; it is published automatically when the path is free"))
     };
-    if VERDICTS.iter().any(|update| message.contains(update)) && !message.contains("which is not published") {
+    if REFUSALS.iter().any(|update| message.contains(update)) && !message.contains("which is not published") {
         return FailureClass::Never(Reason::PublishRefused, words);
     }
     if message.contains(NOT_STARTED) {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn only_n8ns_own_words_about_the_version_are_a_verdict() {
+    fn only_n8ns_own_words_about_the_version_decide_about_it() {
         let publish = |message| refused(Operation::Publish, message);
         assert!(matches!(publish("Unrecognized node type: x.y"), FailureClass::Never(Reason::PublishRefused, _)));
         assert!(matches!(publish("There was a problem activating the workflow: \"Invalid cron expression\""), FailureClass::Never(..)));

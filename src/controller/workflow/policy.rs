@@ -1,4 +1,4 @@
-//! Policies of the namespace: judged before every deployment, and, for those with `enforce: Running`, on what is in n8n already.
+//! Policies of the namespace: evaluated before every deployment, and, for those with `enforce: Running`, on what is in n8n already.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(super) fn denied(rec: &mut Reconciliation<'_>, denial: Denial) -> ReconcileE
 }
 
 /// Fails if a policy denies a stored version that is to be deployed. What is published already may stay.
-pub(super) async fn judge(
+pub(super) async fn enforce(
     rec: &mut Reconciliation<'_>,
     connection: &Connection,
     version: i64,
@@ -54,7 +54,7 @@ pub(super) async fn judge(
 }
 
 /// Fails if a policy denies the version that a pin names.
-pub(super) async fn judge_pinned(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<(), ReconcileError> {
+pub(super) async fn enforce_on_pinned(rec: &mut Reconciliation<'_>, connection: &Connection) -> Result<(), ReconcileError> {
     let version = rec.pinned().and_then(|pin| pin.trim().parse().ok());
     let kept = version.filter(|version| history::numbered(&rec.status.history, *version).is_some());
     let Some(version) = kept else { return Ok(()) };
@@ -76,15 +76,15 @@ pub(super) async fn withdraw(rec: &mut Reconciliation<'_>, connection: &Connecti
     running.retain(|policy| policy.spec.0.as_ref().is_ok_and(|rules| rules.enforce == Enforce::Running));
     let Some(version) = rec.status.active_version.filter(|_| !running.is_empty()) else { return Ok(false) };
     let catalog = rec.ctx.catalogs.of(&connection.instance).await?.id;
-    let judged = format!("{} {:?} {catalog}", versions::digest_of(&rec.status, version), versions_of(&running));
+    let evaluated = format!("{} {:?} {catalog}", versions::digest_of(&rec.status, version), versions_of(&running));
     // An idle Workflow must not cost a read of its version each time.
-    if rec.ctx.remember(&rec.uid(), |memory| memory.allowed.as_ref() == Some(&judged)) {
+    if rec.ctx.remember(&rec.uid(), |memory| memory.allowed.as_ref() == Some(&evaluated)) {
         return Ok(false);
     }
     let definition = versions::read(rec, version).await?;
     // The built-in rules do not unpublish anything.
     let Some(denial) = broken_by(rec, connection, &definition, &running, BuiltIn::Without).await? else {
-        rec.ctx.remember(&rec.uid(), |memory| memory.allowed = Some(judged));
+        rec.ctx.remember(&rec.uid(), |memory| memory.allowed = Some(evaluated));
         return Ok(false);
     };
     let Bound::Existing(remote) = bind::bind(rec, connection).await? else { return Ok(true) };

@@ -7,11 +7,11 @@ use super::deployment::Deployment;
 use super::reconciliation::Reconciliation;
 use super::remote::read_back;
 use crate::api::reason::Reason;
-use crate::api::workflow_status::{Intent, Operation};
+use crate::api::workflow_status::{Intent, IntentOperation};
 use crate::controller::connections::{Connection, errors};
 use crate::domain::access::{Use, may_use, no_project};
 use crate::domain::error::ReconcileError;
-use crate::domain::plan::{Drift, Place, Plan, Publication, Step};
+use crate::domain::plan::{Drift, Plan, ProjectState, Publication, Step};
 use crate::domain::remote::RemoteWorkflow;
 
 /// Result of placing the workflow in its project.
@@ -23,8 +23,8 @@ pub(super) struct Placed {
 }
 
 /// Compares the workflow's project with the wanted one.
-pub(super) fn of(rec: &Reconciliation<'_>, remote: &RemoteWorkflow) -> Place {
-    Place::of(asked(rec).as_deref(), rec.status.project.as_deref(), remote.project.as_deref())
+pub(super) fn of(rec: &Reconciliation<'_>, remote: &RemoteWorkflow) -> ProjectState {
+    ProjectState::of(asked(rec).as_deref(), rec.status.project.as_deref(), remote.project.as_deref())
 }
 
 fn asked(rec: &Reconciliation<'_>) -> Option<String> {
@@ -68,7 +68,7 @@ pub(super) async fn place(
     plan.undone.retain(|drift| *drift != Drift::Moved);
     match (wanted.operation, confirmed) {
         // Replacing the failed version matters more; the next version waits for the project.
-        (Operation::Rollback, _) => Ok(Placed { moved: false, misplaced: None }),
+        (IntentOperation::Rollback, _) => Ok(Placed { moved: false, misplaced: None }),
         (_, true) => Ok(Placed { moved: false, misplaced: Some(error) }),
         (_, false) => Err(error),
     }

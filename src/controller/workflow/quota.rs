@@ -12,7 +12,7 @@ use crate::domain::quota::places::{Candidate, Places};
 pub(super) async fn admit(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileError> {
     note_request(rec);
     let (namespace, uid) = (rec.namespace(), rec.uid());
-    let holds = Places::held(&rec.status);
+    let holds = Places::of(&rec.status);
     let claims = Places::claimed(rec.spec().active, false, false);
     let limits = if holds.contain(claims) { Limits::default() } else { limits(rec, &namespace, &uid).await? };
     let activation = rec.status.activation_requested_at.as_ref().map(|at| at.0);
@@ -33,7 +33,7 @@ async fn limits(rec: &Reconciliation<'_>, namespace: &str, uid: &str) -> Result<
 
 /// Records since when the object asks to be published.
 pub(super) fn note_request(rec: &mut Reconciliation<'_>) {
-    let asks = Places::claimed(rec.spec().active, rec.spec().suspend == Some(true), false).active && !Places::held(&rec.status).active;
+    let asks = Places::claimed(rec.spec().active, rec.spec().suspend == Some(true), false).active && !Places::of(&rec.status).active;
     let now = rec.now();
     rec.status.record_activation_request(asks, now);
 }
@@ -44,7 +44,7 @@ pub(super) fn note_places(rec: &Reconciliation<'_>) {
     if rec.spec().suspend == Some(true) {
         rec.ctx.admissions.leave(&namespace, &uid);
     }
-    rec.ctx.admissions.note(&namespace, &uid, Places::held(&rec.status));
+    rec.ctx.admissions.note(&namespace, &uid, Places::of(&rec.status));
 }
 
 /// Outcome of a write that a deployment was reserved for.

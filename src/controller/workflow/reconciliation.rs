@@ -60,7 +60,7 @@ pub(super) struct Reconciliation<'a> {
     /// State that callers depend on, as it was when the reconciliation began.
     began: Callable,
     /// Slot of the instance, while it is held.
-    place: Option<Slot>,
+    slot: Option<Slot>,
     saved: SavedStatus<WorkflowStatus>,
     /// Revisions of templates that are no longer used, deleted once the status says so.
     unused_revisions: Vec<String>,
@@ -82,7 +82,7 @@ pub(super) struct PendingEvent {
 }
 
 impl<'a> Reconciliation<'a> {
-    pub(super) fn new(ctx: &'a Context, workflow: Workflow, place: Slot) -> Self {
+    pub(super) fn new(ctx: &'a Context, workflow: Workflow, slot: Slot) -> Self {
         let saved = SavedStatus::of(&workflow);
         let status = StatusRecord::from(saved.status().clone());
         let uid = workflow.uid().unwrap_or_default();
@@ -101,7 +101,7 @@ impl<'a> Reconciliation<'a> {
             workflow,
             began: callable(&status),
             webhooks_were_missing: status.webhooks_missing,
-            place: Some(place),
+            slot: Some(slot),
             saved,
             status,
             details: Vec::new(),
@@ -192,14 +192,14 @@ impl<'a> Reconciliation<'a> {
 
     /// Releases the slot while the reconciliation waits for something that does not depend on the instance.
     pub(super) fn release_slot(&mut self) {
-        self.place = None;
+        self.slot = None;
     }
 
     /// Takes a slot again.
     pub(super) async fn reacquire_slot(&mut self) -> Result<(), ReconcileError> {
         let (namespace, name) = self.instance_key();
-        let place = self.ctx.slots.enter(&objects::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
-        self.place = Some(place.ok_or_else(|| ReconcileError::transient(Reason::Progressing, "the operator is shutting down"))?);
+        let slot = self.ctx.slots.enter(&objects::key(&namespace, &name), &self.uid(), || Urgency::Edit).await;
+        self.slot = Some(slot.ok_or_else(|| ReconcileError::transient(Reason::Progressing, "the operator is shutting down"))?);
         Ok(())
     }
 

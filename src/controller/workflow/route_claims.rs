@@ -12,7 +12,7 @@ use crate::api::reason::Reason;
 use crate::api::workflow::RollbackPolicy;
 use crate::api::workflow_status::VersionResult;
 use crate::controller::connections::Connection;
-use crate::controller::listings::Rival;
+use crate::controller::listings::ListedRoute;
 use crate::document::definition::Definition;
 use crate::document::endpoints::{kept_routes, listens, webhook_endpoints};
 use crate::document::finding::cut;
@@ -85,12 +85,12 @@ pub(super) async fn claim(
         let owner = owner.map_or_else(|| "a Workflow of another namespace".to_owned(), |name| format!("Workflow {name}"));
         return Ok(Some(taken(format!("{owner} serves {} on this instance", claim.what))));
     }
-    if !serves && let Some(rival) = rival(rec, connection, bound, &kept.routes).await? {
+    if !serves && let Some(other) = foreign_route(rec, connection, bound, &kept.routes).await? {
         // Meanwhile it keeps no path from others.
         release_unserved(rec);
-        let id = if rec.namespace() == connection.namespace() { format!(" ({})", rival.id) } else { String::new() };
-        let address = cut(&rival.route.address(), 200);
-        return Ok(Some(taken(format!("a workflow in n8n{id} that is not managed here serves {} {address}", rival.route.method))));
+        let id = if rec.namespace() == connection.namespace() { format!(" ({})", other.id) } else { String::new() };
+        let address = cut(&other.route.address(), 200);
+        return Ok(Some(taken(format!("a workflow in n8n{id} that is not managed here serves {} {address}", other.route.method))));
     }
     // After n8n refused a path, publishing again would only disturb: some refusals take the workflow offline. The path's owner may be a
     // workflow that the API key cannot see.
@@ -118,12 +118,12 @@ fn may_compute(rec: &Reconciliation<'_>, connection: &Connection) -> bool {
 
 /// Returns a workflow in n8n that has the routes and no claim: one that is not managed here, or whose object was not reconciled yet since
 /// the operator started.
-async fn rival(
+async fn foreign_route(
     rec: &Reconciliation<'_>,
     connection: &Connection,
     bound: &Bound,
     routes: &[Route],
-) -> Result<Option<Rival>, ReconcileError> {
+) -> Result<Option<ListedRoute>, ReconcileError> {
     let own = match bound {
         Bound::Existing(remote) => Some(remote.id.as_str()),
         _ => None,
@@ -134,26 +134,26 @@ async fn rival(
     // n8n itself refuses equal entries, so an older listing will do; it accepts templates side by side.
     if !routes.iter().any(|route| route.owns) {
         let lately = connection.listings.scan_for_newcomer(&connection.client, &rec.uid()).await?;
-        if unclaimed(rec, lately.rivals(own, routes)).is_none() {
+        if unclaimed(rec, lately.conflicting_routes(own, routes)).is_none() {
             return Ok(None);
         }
     }
     let now = connection.listings.scan(&connection.client).await?;
-    Ok(unclaimed(rec, now.rivals(own, routes)))
+    Ok(unclaimed(rec, now.conflicting_routes(own, routes)))
 }
 
-fn unclaimed(rec: &Reconciliation<'_>, rivals: Vec<Rival>) -> Option<Rival> {
-    if rivals.is_empty() {
+fn unclaimed(rec: &Reconciliation<'_>, conflicting: Vec<ListedRoute>) -> Option<ListedRoute> {
+    if conflicting.is_empty() {
         return None;
     }
     let (namespace, name) = rec.instance_key();
     let managed = rec.ctx.workflows_of(&namespace, &name);
     let claims = rec.ctx.claims();
-    let claimed = |rival: &Rival| {
-        let mut objects = managed.iter().filter(|indexed| indexed.status.n8n_workflow_id.as_deref() == Some(&rival.id));
+    let claimed = |other: &ListedRoute| {
+        let mut objects = managed.iter().filter(|indexed| indexed.status.n8n_workflow_id.as_deref() == Some(&other.id));
         objects.any(|indexed| claims.knows(indexed.uid()))
     };
-    rivals.into_iter().find(|rival| !claimed(rival))
+    conflicting.into_iter().find(|other| !claimed(other))
 }
 
 /// Returns the name of an object in the same namespace. Names in other namespaces are not disclosed.

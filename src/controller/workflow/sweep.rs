@@ -86,7 +86,7 @@ pub async fn run(ctx: Arc<Context>, mut wanted: UnboundedReceiver<String>) {
     }
 }
 
-/// A sweep under way. However it ends, no object waits for it any more.
+/// A running sweep. However it ends, no object waits for it any more.
 struct Sweep {
     ctx: Arc<Context>,
     key: String,
@@ -139,12 +139,12 @@ async fn read(ctx: &Context, key: &str) -> Result<Arc<Listing>, ReconcileError> 
     } else {
         connection.listings.sweep(&connection.client, Haste::Idle).await?
     };
-    settle(ctx, &connection, &listing).await;
+    evaluate(ctx, &connection, &listing).await;
     Ok(listing)
 }
 
 /// Evaluates a listing: confirms the Workflows that it shows as expected, and starts a reconciliation of all others that listings cover.
-pub async fn settle(ctx: &Context, connection: &Connection, listing: &Listing) {
+pub async fn evaluate(ctx: &Context, connection: &Connection, listing: &Listing) {
     let key = connection.key();
     let (namespace, name) = key.split_once('/').unwrap_or_default();
     let users = ctx.workflows_of(namespace, name);
@@ -160,7 +160,7 @@ pub async fn settle(ctx: &Context, connection: &Connection, listing: &Listing) {
         }
     };
     let mut first = Vec::new();
-    let judge = |uid: &str, expected: Expected| {
+    let confirms = |uid: &str, expected: Expected| {
         let indexed = *by_uid.get(uid)?;
         let shown_id = indexed.status.n8n_workflow_id.as_deref()?;
         let shown = listing.shown.get(shown_id)?;
@@ -181,12 +181,12 @@ pub async fn settle(ctx: &Context, connection: &Connection, listing: &Listing) {
         let (fingerprint, change, interval) = (shown.fingerprint, indexed.change_hash(), indexed.interval());
         Some(Covered { fingerprint, change, confirmed: listing.began, interval })
     };
-    let settled = ctx.sweeps.settle(&key, listing, judge);
+    let result = ctx.sweeps.evaluate(&key, listing, confirms);
     note_served(ctx, &key, listing, &first);
-    for (result, count) in [("confirmed", settled.confirmed), ("reconciled", settled.differing.len())] {
+    for (result, count) in [("confirmed", result.confirmed), ("reconciled", result.differing.len())] {
         ctx.metrics.swept.with_label_values(&[result]).inc_by(count as u64);
     }
-    reconcile(ctx, &key, &settled.differing);
+    reconcile(ctx, &key, &result.differing);
 }
 
 /// Records for objects that were confirmed without a reconciliation what one would have recorded in memory: the paths that n8n serves for

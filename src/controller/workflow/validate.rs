@@ -89,7 +89,7 @@ async fn validate(rec: &mut Reconciliation<'_>, connection: &Connection, source:
     Err(ReconcileError::invalid(Reason::InvalidDefinition, &report.message))
 }
 
-/// Policies are judged again for each version, also for one that was accepted before.
+/// Policies are evaluated again for each version, also for one that was accepted before.
 fn denied(rec: &mut Reconciliation<'_>, report: &ValidationReport) -> ReconcileError {
     rec.status.record_validated(None);
     rec.set_condition(ConditionType::Validated, ConditionStatus::False, Reason::PolicyDenied, &report.message);

@@ -9,7 +9,7 @@ use super::reconciliation::Reconciliation;
 use super::{answered, observe, route_claims, watch_health};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::Reason;
-use crate::api::workflow_status::{Operation, VersionResult};
+use crate::api::workflow_status::{IntentOperation, VersionResult};
 use crate::domain::backoff::Silence;
 use crate::domain::conditions::Outcome;
 use crate::domain::drift::{self, LeftDrift};
@@ -210,7 +210,7 @@ impl Attempt<'_> {
         let baking = history::numbered(&rec.status.history, self.version).is_some_and(|record| record.result == VersionResult::Deployed);
         let (health, message) = watch_health::watch(rec, self.connection, remote, baking).await?;
         timer.done();
-        match proof(&health, baking, self.operation == Operation::Rollback) {
+        match proof(&health, baking, self.operation == IntentOperation::Rollback) {
             Proof::Failed => return Err(Failure::Version(Reason::ErrorRateExceeded, message)),
             Proof::Good if baking => {
                 let now = rec.now();

@@ -85,7 +85,7 @@ fn explain(health: &Health, check: &HealthCheck, bake: Duration) -> String {
         |tally: &Tally| format!("{} of {} executions failed, {} % are allowed", tally.failed, tally.finished, check.maximum_error_rate);
     match health {
         Health::NotChecked => String::new(),
-        Health::Baking => format!("watched for {} after publication", crate::api::duration::Span::from_secs(bake.as_secs())),
+        Health::Baking => format!("watched for {} after publication", crate::api::duration::DurationText::from_secs(bake.as_secs())),
         Health::Healthy => format!("at most {} % of executions failed", check.maximum_error_rate),
         Health::NotEnough(_) => format!("fewer than {} executions", check.minimum_executions),
         Health::NotSaved => Reason::ExecutionsNotSaved.meaning().to_owned(),

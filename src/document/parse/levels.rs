@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::document::finding::{Code, Finding};
-use crate::document::json_path::Place;
+use crate::document::json_path::JsonPath;
 
 /// Maximum number of levels of objects and arrays in a workflow. It is stored inside other objects, in Kubernetes and in n8n, and documents
 /// that are read from there may have [`LEVELS`](crate::document::lenient_json::LEVELS).
@@ -11,18 +11,18 @@ pub const MOST_LEVELS: usize = 100;
 
 /// Returns the path of the first value in an object that is nested deeper than `most` levels; the object itself is the first level.
 pub fn too_deep(object: &Map<String, Value>, most: usize) -> Option<String> {
-    entries(object, most.saturating_sub(1), Place::Root(""))
+    entries(object, most.saturating_sub(1), JsonPath::Root(""))
 }
 
-fn entries(object: &Map<String, Value>, left: usize, place: Place<'_>) -> Option<String> {
-    object.iter().find_map(|(key, value)| below(value, left, Place::Key(&place, key)))
+fn entries(object: &Map<String, Value>, left: usize, place: JsonPath<'_>) -> Option<String> {
+    object.iter().find_map(|(key, value)| below(value, left, JsonPath::Key(&place, key)))
 }
 
-fn below(value: &Value, left: usize, place: Place<'_>) -> Option<String> {
+fn below(value: &Value, left: usize, place: JsonPath<'_>) -> Option<String> {
     match value {
         Value::Object(_) | Value::Array(_) if left == 0 => Some(place.written()),
         Value::Object(object) => entries(object, left - 1, place),
-        Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| below(item, left - 1, Place::Index(&place, at))),
+        Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| below(item, left - 1, JsonPath::Index(&place, at))),
         _ => None,
     }
 }

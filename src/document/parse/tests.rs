@@ -251,7 +251,7 @@ fn an_unpaired_surrogate_is_read_as_the_replacement_character() {
     assert_eq!(read.warnings.len(), 1);
     assert_eq!(read.warnings[0].code, Code::CharacterHalved);
     assert!(read.warnings[0].message.starts_with("line 2 "), "{}", read.warnings[0].message);
-    assert!(read_text("{\"a\": \"\\ud83d\",}", 1000).is_err(), "what else is wrong is still told");
+    assert!(read_text("{\"a\": \"\\ud83d\",}", 1000).is_err(), "what else is wrong is still reported");
 }
 
 #[test]

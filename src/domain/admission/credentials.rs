@@ -38,7 +38,7 @@ mod tests {
     use crate::validator::check::parse_and_check;
 
     #[test]
-    fn a_credential_that_cannot_be_used_yet_is_told_and_never_denied() {
+    fn a_credential_that_cannot_be_used_yet_is_reported_and_never_denied() {
         let spec: WorkflowSpec = serde_json::from_value(json!({
             "instanceRef": { "name": "main" }, "credentials": [{ "name": "CRM", "credentialRef": { "name": "crm" } }],
         }))
@@ -63,9 +63,12 @@ mod tests {
             (Some(held("httpHeaderAuth", Standing::Ready)), true, ""),
             (Some(held("httpBasicAuth", Standing::Ready)), false, ""),
         ] {
-            let told = warnings(&spec, inline.then_some(&definition), ("team-a", "main"), &|_| credential.clone());
-            assert_eq!(told.len(), usize::from(!wanted.is_empty()), "{told:?}");
-            assert!(told.iter().all(|told| told.contains(wanted) && told.ends_with("; the Workflow waits until it is ready")), "{told:?}");
+            let warnings = warnings(&spec, inline.then_some(&definition), ("team-a", "main"), &|_| credential.clone());
+            assert_eq!(warnings.len(), usize::from(!wanted.is_empty()), "{warnings:?}");
+            assert!(
+                warnings.iter().all(|warning| warning.contains(wanted) && warning.ends_with("; the Workflow waits until it is ready")),
+                "{warnings:?}"
+            );
         }
         let failing = warnings(&spec, Some(&definition), ("team-a", "main"), &|_| Some(held("httpHeaderAuth", Standing::Invalid)));
         assert!(failing[0].ends_with("until it is ready, unless its published version uses it already"), "{failing:?}");

@@ -26,7 +26,7 @@ pub struct InstanceFacts<'a> {
 }
 
 impl<'a> InstanceFacts<'a> {
-    /// Returns the spec of the instance if it exists and allows a namespace. The two are never told apart: who may not refer to an instance
+    /// Returns the spec of the instance if it exists and allows a namespace. The two are never distinguished: who may not refer to an instance
     /// does not learn that it exists.
     fn allowing(&self, namespace: &str) -> Option<&'a N8nInstanceSpec> {
         let none = BTreeMap::new();

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::Verdict;
+use super::AdmissionResponse;
 use crate::api::credential::{CredentialField, N8nCredential, N8nCredentialSpec};
 use crate::api::instance::{AllowedFrom, AllowedNamespaces, N8nInstance, N8nInstanceSpec};
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec};
@@ -19,33 +19,37 @@ use crate::validator::policy::{contradictions, doubts};
 pub type Problem = (bool, String);
 
 /// Examines an N8nInstance.
-pub fn instance(object: &Value) -> Verdict {
+pub fn instance(object: &Value) -> AdmissionResponse {
     examine::<N8nInstance>(object, OF_INSTANCE, |instance| of_instance(&instance.spec))
 }
 
 /// Examines an N8nCredential.
-pub fn credential(object: &Value) -> Verdict {
+pub fn credential(object: &Value) -> AdmissionResponse {
     examine::<N8nCredential>(object, OF_CREDENTIAL, |credential| of_credential(&credential.spec))
 }
 
 /// Examines a ModelProvider.
-pub fn provider(object: &Value) -> Verdict {
+pub fn provider(object: &Value) -> AdmissionResponse {
     examine::<ModelProvider>(object, OF_PROVIDER, |provider| of_provider(&provider.spec))
 }
 
 /// Examines a WorkflowPolicy.
-pub fn policy(object: &Value, catalog: &Catalog) -> Verdict {
+pub fn policy(object: &Value, catalog: &Catalog) -> AdmissionResponse {
     examine::<WorkflowPolicy>(object, &[], |policy| of_policy(&policy.spec, catalog))
 }
 
-fn examine<K: ResourceExt + DeserializeOwned>(object: &Value, known: &[&str], problems: impl FnOnce(&K) -> Vec<Problem>) -> Verdict {
+fn examine<K: ResourceExt + DeserializeOwned>(
+    object: &Value,
+    known: &[&str],
+    problems: impl FnOnce(&K) -> Vec<Problem>,
+) -> AdmissionResponse {
     let read = match serde_json::from_value::<K>(object.clone()) {
         Ok(read) => read,
-        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
+        Err(error) => return AdmissionResponse::denied(format!("the object does not fit its kind: {error}")),
     };
     let mut problems = problems(&read);
     problems.extend(unknown(Some(read.annotations()), known).map(|message| (false, message)));
-    Verdict::of(problems)
+    AdmissionResponse::of(problems)
 }
 
 /// Returns the problems of an N8nInstance.
@@ -136,9 +140,9 @@ mod tests {
             let metadata = json!({ "name": "a", "annotations": annotations });
             provider(&json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "ModelProvider", "metadata": metadata, "spec": spec }))
         };
-        assert_eq!(examined(json!({}), json!({})), Verdict::allowed());
+        assert_eq!(examined(json!({}), json!({})), AdmissionResponse::allowed());
         let with_url = |url: &str| json!({ "type": "OpenAI", "baseURL": url, "models": { "complex": { "name": "m" } } });
-        assert_eq!(examined(with_url("https://models.example/v1"), json!({})), Verdict::allowed());
+        assert_eq!(examined(with_url("https://models.example/v1"), json!({})), AdmissionResponse::allowed());
         for (url, part) in [("http://[", "not a URL"), ("http://a:b@models/v1", "apiKeySecretRef"), ("http://models/v1?key=1", "query")] {
             assert!(examined(with_url(url), json!({})).denied.is_some_and(|message| message.contains(part)), "{url}");
         }
@@ -148,7 +152,7 @@ mod tests {
         assert!(examined(json!({ "type": "Other" }), json!({})).denied.is_some());
     }
 
-    fn judged(spec: Value) -> Verdict {
+    fn policy_review(spec: Value) -> AdmissionResponse {
         let object =
             json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPolicy", "metadata": { "name": "p" }, "spec": spec });
         policy(&object, Catalog::embedded())
@@ -165,44 +169,44 @@ mod tests {
             (json!({ "deniedNodeTypes": ["n8n-nodes-base.cod"] }), false, Some("n8n-nodes-base.cod")),
             (json!({ "allowedHosts": ["https://api.example.com"] }), false, Some("matches nothing")),
         ] {
-            let verdict = judged(spec.clone());
-            assert_eq!(verdict.denied.is_some_and(|message| message.contains("contradicts itself")), denied, "{spec}");
-            assert_eq!(verdict.warnings.len(), usize::from(warned.is_some()), "{spec}: {:?}", verdict.warnings);
-            assert!(verdict.warnings.iter().zip(warned).all(|(warning, part)| warning.contains(part)), "{:?}", verdict.warnings);
+            let review = policy_review(spec.clone());
+            assert_eq!(review.denied.is_some_and(|message| message.contains("contradicts itself")), denied, "{spec}");
+            assert_eq!(review.warnings.len(), usize::from(warned.is_some()), "{spec}: {:?}", review.warnings);
+            assert!(review.warnings.iter().zip(warned).all(|(warning, part)| warning.contains(part)), "{:?}", review.warnings);
         }
-        assert!(judged(json!({ "maximumNodes": "many" })).denied.is_some_and(|message| message.contains("does not fit its kind")));
+        assert!(policy_review(json!({ "maximumNodes": "many" })).denied.is_some_and(|message| message.contains("does not fit its kind")));
     }
 
     #[test]
     fn an_instance_without_a_url_is_denied_and_a_selector_of_nothing_is_a_warning() {
-        let judged = |change: Value| {
+        let reviewed = |change: Value| {
             let mut spec = json!({ "url": "https://n8n.example.com", "apiKeySecretRef": { "name": "key" } });
             spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
             let metadata = json!({ "name": "main", "annotations": { "weirkeeper.dev/resetAt": "1" } });
             instance(&json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nInstance", "metadata": metadata, "spec": spec }))
         };
-        let fine = judged(json!({}));
+        let fine = reviewed(json!({}));
         assert!(fine.denied.is_none() && fine.warnings[0].contains("did you mean weirkeeper.dev/reset-at?"), "{fine:?}");
-        let wrong = judged(json!({ "url": "https://", "webhookCheckURL": "http://[" }));
+        let wrong = reviewed(json!({ "url": "https://", "webhookCheckURL": "http://[" }));
         assert!(wrong.denied.is_some_and(|message| message.contains("spec.url") && message.contains("spec.webhookCheckURL")));
-        let nothing = judged(json!({ "allowedNamespaces": { "from": "Selector", "selector": { "matchLabels": {} } } }));
+        let nothing = reviewed(json!({ "allowedNamespaces": { "from": "Selector", "selector": { "matchLabels": {} } } }));
         assert!(nothing.denied.is_none() && nothing.warnings[0].contains("selects no namespace"));
     }
 
     #[test]
     fn a_written_secret_is_warned_of_and_its_value_is_not_shown() {
-        let judged = |field: Value| {
+        let reviewed = |field: Value| {
             let spec = json!({ "instanceRef": { "name": "n8n" }, "type": "postgres", "data": [field] });
             credential(
                 &json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "N8nCredential", "metadata": { "name": "a" }, "spec": spec }),
             )
         };
-        let written = judged(json!({ "field": "password", "value": "abc123xyz" }));
+        let written = reviewed(json!({ "field": "password", "value": "abc123xyz" }));
         assert!(written.denied.is_none() && written.warnings[0].contains("secretKeyRef"), "{written:?}");
         assert!(!written.warnings[0].contains("abc123xyz"));
         for fine in [json!({ "field": "host", "value": "db" }), json!({ "field": "password", "secretKeyRef": { "name": "a", "key": "b" } })]
         {
-            assert!(judged(fine).warnings.is_empty());
+            assert!(reviewed(fine).warnings.is_empty());
         }
         assert!(credential(&json!({ "spec": { "type": 7 } })).denied.is_some());
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::credentials;
 use super::grants::{self, InstanceFacts};
-use super::{MESSAGE_CHARS, Operation, Request, Verdict};
+use super::{AdmissionOperation, AdmissionResponse, MESSAGE_CHARS, Request};
 use crate::api::workflow::{LARGEST_INLINE, Workflow};
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, Severity, join_within, summarise};
@@ -45,13 +45,13 @@ struct Problems {
 
 /// Examines a Workflow. An update that leaves the definition as it is, is only denied for problems that it brings: rules may have become
 /// stricter since the definition was accepted.
-pub fn workflow(request: &Request, facts: &WorkflowFacts<'_>) -> Verdict {
+pub fn workflow(request: &Request, facts: &WorkflowFacts<'_>) -> AdmissionResponse {
     let mut new = match Workflow::deserialize(&request.object) {
         Ok(workflow) => workflow,
-        Err(error) => return Verdict::denied(format!("the object does not fit its kind: {error}")),
+        Err(error) => return AdmissionResponse::denied(format!("the object does not fit its kind: {error}")),
     };
     let names = (request.namespace.as_str(), request.name.as_str());
-    let mut old = (request.operation == Operation::Update).then(|| Workflow::deserialize(&request.old).ok()).flatten();
+    let mut old = (request.operation == AdmissionOperation::Update).then(|| Workflow::deserialize(&request.old).ok()).flatten();
     let same = old.as_ref().is_some_and(|old| old.spec.definition == new.spec.definition);
     let changed = old.as_ref().is_none_or(|old| {
         let (old, new) = (&old.spec, &new.spec);
@@ -66,7 +66,7 @@ pub fn workflow(request: &Request, facts: &WorkflowFacts<'_>) -> Verdict {
     problems.others.extend(facts.used_up.iter().filter(|_| changed).map(|used_up| (false, used_up.clone())));
     problems.others.extend(facts.exceeded.iter().map(|exceeded| (true, exceeded.clone())));
     problems.others.extend(unknown(new.metadata.annotations.as_ref(), OF_WORKFLOW).map(|message| (false, message)));
-    problems.verdict(accepted)
+    problems.review(accepted)
 }
 
 /// Takes the definition out of the Workflow.
@@ -76,8 +76,8 @@ fn problems(workflow: &mut Workflow, names: (&str, &str), facts: &WorkflowFacts<
     // Without the instance's own catalogue nothing is known for certain about its node types.
     let catalog = (facts.context.catalog, facts.context.instead.is_none());
     let instance = (facts.instance.namespace, workflow.spec.instance_ref.name.as_str());
-    let told = credentials::warnings(&workflow.spec, definition.as_ref(), instance, facts.credential_of);
-    problems.others.extend(told.into_iter().map(|message| (false, message)));
+    let warnings = credentials::warnings(&workflow.spec, definition.as_ref(), instance, facts.credential_of);
+    problems.others.extend(warnings.into_iter().map(|message| (false, message)));
     problems.others.extend(grants::problems(&workflow.spec, definition.as_ref(), names, facts.instance, catalog, facts.references_of));
     problems
 }
@@ -126,7 +126,7 @@ impl Problems {
         any
     }
 
-    fn verdict(self, accepted: bool) -> Verdict {
+    fn review(self, accepted: bool) -> AdmissionResponse {
         let Self { mut findings, others, doubted } = self;
         findings.retain(|finding| finding.severity != Severity::Info);
         findings.sort_by_key(|finding| (finding.severity, finding.code.harm()));
@@ -145,7 +145,7 @@ impl Problems {
         warnings.extend(doubtful.into_iter().map(|(_, message)| message));
         warnings.extend(findings.iter().filter(|finding| !finding.is_error()).map(ToString::to_string));
         warnings.extend(doubted);
-        Verdict { denied: (!reasons.is_empty()).then(|| join_within("", &reasons, MESSAGE_CHARS)), warnings }
+        AdmissionResponse { denied: (!reasons.is_empty()).then(|| join_within("", &reasons, MESSAGE_CHARS)), warnings }
     }
 }
 

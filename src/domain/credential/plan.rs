@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::workflow::DriftPolicy;
 
 /// Credential types that n8n itself updates when an access token expires: nodes ask for one before a request (`preAuthentication` in n8n
-/// 2.39.10). OAuth types are told by their schema.
+/// 2.39.10). The schema of a type says whether it is OAuth.
 const RENEWED_BY_N8N: [&str; 13] = [
     "atlassianServiceAccountApi",
     "auth0ManagementApi",

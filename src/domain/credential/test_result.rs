@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_are_told_apart_by_n8ns_own_messages() {
+    fn results_are_distinguished_by_n8ns_own_messages() {
         let none = Confidential::default();
         for (status, message, wanted) in [
             ("OK", "Connection Successful!", TestResult::Passed),

@@ -35,7 +35,7 @@ struct Case {
     publication: Publication,
     seen: Snapshot,
     archived: bool,
-    place: Place,
+    project: ProjectState,
     unfinished: bool,
 }
 
@@ -43,7 +43,7 @@ impl Case {
     fn new(confirmed: Snapshot, wanted: (&str, &str, Publication), seen: Snapshot) -> Self {
         let (publication, wanted) = (wanted.2, asking(wanted.0, wanted.1, wanted.2));
         let confirmed = Some(confirmed);
-        Self { confirmed, sent: None, wanted, publication, seen, archived: false, place: Place::Right, unfinished: false }
+        Self { confirmed, sent: None, wanted, publication, seen, archived: false, project: ProjectState::Right, unfinished: false }
     }
 
     fn compared(&self) -> Comparison {
@@ -53,7 +53,7 @@ impl Case {
         mark.put(&mut remote.settings);
         let (confirmed, sent) = (self.confirmed.as_ref(), self.sent.as_ref());
         let known = Known { confirmed, sent, late: None, unfinished: self.unfinished };
-        Comparison { place: self.place, ..compare(&self.wanted, &mark, &remote, &self.seen, known) }
+        Comparison { project: self.project, ..compare(&self.wanted, &mark, &remote, &self.seen, known) }
     }
 
     fn plan(&self, policy: DriftPolicy) -> Plan {
@@ -282,32 +282,32 @@ fn an_edited_draft_is_reported_and_left_until_the_next_write() {
 
 #[test]
 fn a_project_is_wrong_only_if_the_spec_names_one_and_n8n_reports_it() {
-    assert_eq!(Place::of(None, Some("a"), Some("b")), Place::Right);
-    assert_eq!(Place::of(Some("a"), Some("a"), None), Place::Right);
-    assert_eq!(Place::of(Some("a"), None, Some("a")), Place::Right);
-    assert_eq!(Place::of(Some("a"), None, Some("b")), Place::ProjectPending);
-    assert_eq!(Place::of(Some("a"), Some("b"), Some("b")), Place::ProjectPending);
-    assert_eq!(Place::of(Some("a"), Some("a"), Some("b")), Place::Moved);
+    assert_eq!(ProjectState::of(None, Some("a"), Some("b")), ProjectState::Right);
+    assert_eq!(ProjectState::of(Some("a"), Some("a"), None), ProjectState::Right);
+    assert_eq!(ProjectState::of(Some("a"), None, Some("a")), ProjectState::Right);
+    assert_eq!(ProjectState::of(Some("a"), None, Some("b")), ProjectState::ProjectPending);
+    assert_eq!(ProjectState::of(Some("a"), Some("b"), Some("b")), ProjectState::ProjectPending);
+    assert_eq!(ProjectState::of(Some("a"), Some("a"), Some("b")), ProjectState::Moved);
 }
 
 #[test]
 fn the_spec_moves_a_workflow_and_the_drift_policy_decides_about_moving_it_back() {
-    let at = |place, seen| Case { place, ..Case::new(serving(), ("A", "V", Published), seen) };
+    let at = |project, seen| Case { project, ..Case::new(serving(), ("A", "V", Published), seen) };
     for policy in POLICIES {
-        assert_eq!(at(Place::ProjectPending, serving()).plan(policy), Plan { steps: vec![Move], ..Plan::default() });
+        assert_eq!(at(ProjectState::ProjectPending, serving()).plan(policy), Plan { steps: vec![Move], ..Plan::default() });
     }
-    let moved = at(Place::Moved, serving());
+    let moved = at(ProjectState::Moved, serving());
     let back = Plan { steps: vec![Move], undone: vec![Drift::Moved], ..Plan::default() };
     assert_eq!(moved.plan(DriftPolicy::Revert), back);
     let left = Plan { left: vec![Drift::Moved], ..Plan::default() };
     assert_eq!(moved.plan(DriftPolicy::Report), left);
     assert_eq!(plan(&moved.compared(), Published, DriftPolicy::Revert, true), left);
     // Neither waits for the other.
-    let draft = at(Place::Moved, holding("A", "X", Some("V")));
+    let draft = at(ProjectState::Moved, holding("A", "X", Some("V")));
     let found = draft.plan(DriftPolicy::Revert);
     assert_eq!((found.steps, found.undone, found.left), (vec![Move], vec![Drift::Moved], vec![Drift::DraftEdited]));
     assert_eq!(draft.plan(DriftPolicy::Report).left, [Drift::DraftEdited, Drift::Moved]);
-    let renamed = at(Place::ProjectPending, holding("C", "V", Some("V"))).plan(DriftPolicy::Report);
+    let renamed = at(ProjectState::ProjectPending, holding("C", "V", Some("V"))).plan(DriftPolicy::Report);
     assert_eq!((renamed.steps, renamed.left), (vec![Move], vec![Drift::Renamed]));
 }
 

@@ -38,6 +38,7 @@ pub fn plain_hash(prompt: &WorkflowPrompt, status: &WorkflowPromptStatus) -> Str
 /// Returns the hash of what the user asks for and of the failures that are repaired.
 pub fn asked_hash(prompt: &WorkflowPrompt, status: &WorkflowPromptStatus) -> String {
     let plain = plain_hash(prompt, status);
-    let failures: Vec<Value> = repair::in_effect(status, &plain).map(|one| json!([one.failed_digest, repair::told(one)])).collect();
+    let failures: Vec<Value> =
+        repair::in_effect(status, &plain).map(|one| json!([one.failed_digest, repair::shown_to_model(one)])).collect();
     if failures.is_empty() { plain } else { sha256_hex(json!([plain, failures]).to_string()) }
 }

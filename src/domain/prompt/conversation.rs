@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_prompt_its_answers_and_what_it_led_to_are_told() {
+    fn the_whole_prompt_its_answers_and_what_it_led_to_are_reported() {
         let prompt = format!("Post the orders of {} to Slack", "all our shops, ".repeat(40));
         let proposal = Proposal { difference: vec!["node \"Post\" added".into()], ..Proposal::default() };
         let stored = with(json!({ "definition": {} }), said(&prompt, &BTreeMap::from([("where".into(), "Slack".into())]), &proposal));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_in_n8n_is_told_by_its_places_without_values() {
+    fn an_edit_in_n8n_is_reported_by_its_places_without_values() {
         let workflow = |url: &str| {
             let value = json!({ "name": "W", "nodes": [{ "name": "Fetch", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2,
                 "position": [0, 0], "parameters": { "url": url } }], "connections": {} });

@@ -1,4 +1,4 @@
-//! Repair of a deployed workflow that failed its health check: when it is due, and what a model is told of the failure.
+//! Repair of a deployed workflow that failed its health check: when it is due, and what a model reads of the failure.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ pub fn in_effect<'s>(status: &'s WorkflowPromptStatus, plain_hash: &str) -> impl
     status.repairs.iter().filter(move |one| one.asked_hash == asked && !one.withdrawn)
 }
 
-/// Returns the part of a failure that a model is told.
-pub(super) fn told(repair: &PromptRepair) -> Value {
+/// Returns the part of a failure that a model reads.
+pub(super) fn shown_to_model(repair: &PromptRepair) -> Value {
     json!([repair.node, repair.message, repair.input_shape])
 }
 

@@ -74,7 +74,7 @@ fn a_digest_changes_with_whatever_was_approved() {
 }
 
 #[test]
-fn what_is_asked_for_is_told_from_what_is_done_with_it() {
+fn what_is_asked_for_is_distinguished_from_what_is_done_with_it() {
     let none = WorkflowPromptStatus::default();
     let of = |spec: Value, annotations: Value| asked_hash(&prompt(spec, annotations), &none);
     let first = of(json!({}), json!({}));
@@ -108,7 +108,7 @@ fn a_failure_that_is_repaired_is_part_of_what_is_asked_for() {
     let repairing = asked_hash(&prompt, &status);
     assert_ne!(repairing, plain);
     status.repairs[0].execution = Some("7".into());
-    assert_eq!(asked_hash(&prompt, &status), repairing, "which execution it was, no model is told");
+    assert_eq!(asked_hash(&prompt, &status), repairing, "which execution it was, no model reads");
     assert!(status.withdraw_repair());
     assert_eq!(asked_hash(&prompt, &status), plain);
 }

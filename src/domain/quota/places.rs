@@ -11,7 +11,7 @@ use kube::api::ObjectMeta;
 
 use crate::api::quota::QuotaResource;
 use crate::api::workflow::Workflow;
-use crate::api::workflow_status::{Operation, WorkflowStatus};
+use crate::api::workflow_status::{IntentOperation, WorkflowStatus};
 use crate::domain::quota::{Exceeded, Limit, Limits};
 
 /// Places of an object: one for its workflow in n8n, one for its publication.
@@ -25,9 +25,9 @@ pub struct Places {
 
 impl Places {
     /// Returns the places that a status shows.
-    pub fn held(status: &WorkflowStatus) -> Self {
+    pub fn of(status: &WorkflowStatus) -> Self {
         let announced = status.intent.as_ref().map(|intent| Announced {
-            creates: intent.operation == Operation::Create,
+            creates: intent.operation == IntentOperation::Create,
             publishes: intent.publishes || intent.last_good_n8n_version_id.is_some(),
         });
         Self::occupied(status.n8n_workflow_id.is_some(), status.published == Some(true), announced)
@@ -84,7 +84,7 @@ impl<'a> Candidate<'a> {
         let status = workflow.status.as_ref();
         Self {
             activation: status.and_then(|status| status.activation_requested_at.as_ref()).map(|at| at.0),
-            holds: holds.or_else(|| status.map(Places::held)).unwrap_or_default(),
+            holds: holds.or_else(|| status.map(Places::of)).unwrap_or_default(),
             claims: Places::claimed(spec.active, spec.suspend == Some(true), meta.deletion_timestamp.is_some()),
             ..Self::named(meta)
         }

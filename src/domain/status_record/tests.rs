@@ -2,7 +2,7 @@ use super::*;
 
 fn attempting(now: Timestamp) -> StatusRecord {
     let mut status = StatusRecord::default();
-    status.announce(Intent::new(Operation::Deploy, "digest", None, now));
+    status.announce(Intent::new(IntentOperation::Deploy, "digest", None, now));
     status
 }
 

@@ -37,7 +37,7 @@ pub struct Asked<'a> {
 
 /// The parts of a status that tell what n8n holds.
 #[derive(Clone, Copy, Debug)]
-pub struct Held<'a> {
+pub struct ConfirmedState<'a> {
     /// Generation for which the object is Ready.
     pub generation: i64,
     /// `status.activeVersion`.
@@ -58,7 +58,7 @@ pub struct Held<'a> {
 
 impl Recorded {
     /// Returns what the status says, if its version proved itself.
-    pub fn of(held: Held<'_>) -> Option<Self> {
+    pub fn of(held: ConfirmedState<'_>) -> Option<Self> {
         let record = history::numbered(held.history, held.version).filter(|record| record.result == VersionResult::Good)?;
         let setting = |(key, meaning): (&String, &String)| (hash(key), hash(meaning), hash(settings::meaning(key, None)));
         Some(Self {

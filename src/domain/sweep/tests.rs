@@ -48,7 +48,7 @@ fn recorded() -> Recorded {
             .map(|key| (key.to_owned(), settings::meaning(key, (key == "executionOrder").then_some(&json!("v1")))))
             .into(),
     };
-    let held = Held {
+    let held = ConfirmedState {
         generation: 3,
         version: 2,
         history: &[record],

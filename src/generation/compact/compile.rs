@@ -25,14 +25,14 @@ pub struct Compiled {
     /// The workflow as n8n takes it. Its nodes are those of the compact form in their order, then its notes.
     pub definition: Definition,
     /// Values that the user gives, in the order in which they come first.
-    pub slots: Vec<Slot>,
+    pub slots: Vec<OpenValue>,
     /// Warnings.
     pub findings: Vec<Finding>,
 }
 
 /// A value that the user gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slot {
+pub struct OpenValue {
     /// Name, without the question mark.
     pub name: String,
     /// Places in the compact document.
@@ -161,12 +161,12 @@ fn parameters_of(node: &CompactNode, used: &Use, texts: &mut Texts<'_>, path: &s
     parameters
 }
 
-fn gathered(found: Vec<(String, String)>, inputs: &BTreeMap<String, Value>, findings: &mut Vec<Finding>) -> Vec<Slot> {
-    let mut slots: Vec<Slot> = Vec::new();
+fn gathered(found: Vec<(String, String)>, inputs: &BTreeMap<String, Value>, findings: &mut Vec<Finding>) -> Vec<OpenValue> {
+    let mut slots: Vec<OpenValue> = Vec::new();
     for (name, path) in found {
         match slots.iter_mut().find(|slot| slot.name == name) {
             Some(slot) => slot.paths.push(path),
-            None => slots.push(Slot { open: !inputs.contains_key(&name), paths: vec![path], name }),
+            None => slots.push(OpenValue { open: !inputs.contains_key(&name), paths: vec![path], name }),
         }
     }
     for slot in slots.iter().filter(|slot| slot.open) {

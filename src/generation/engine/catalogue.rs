@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use super::denied::Denied;
-use super::signature::{Detail, Operation, operations, short};
+use super::signature::{Detail, OperationSignature, operations, short};
 use crate::catalog::{Catalog, NodeEntry, Ports};
 use crate::document::node_types::STICKY_NOTE;
 
@@ -125,7 +125,7 @@ pub(super) fn lines(catalog: &Catalog, denied: &Denied<'_>) -> String {
 }
 
 /// Returns the resources of a type in one text, or its operations if it has no resources.
-fn resources(operations: &[Operation]) -> Option<String> {
+fn resources(operations: &[OperationSignature]) -> Option<String> {
     let mut words: Vec<&str> = Vec::new();
     for operation in operations {
         let Some(word) = operation.resource.as_deref().or(operation.operation.as_deref()) else { continue };

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::autofix::{even, even_node};
 use super::calls::{Ask, Step};
+use super::evaluation::{Context, Draft};
 use super::fence::{fence, fenced};
-use super::judge::{Context, Draft};
 use super::output::{Content, read_parameters};
 use super::prompt::{redacted, rules};
 use super::repair::named;

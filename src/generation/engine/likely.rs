@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalogue::is_told;
 use super::denied::Denied;
-use super::signature::{Detail, Operation, operations};
+use super::signature::{Detail, OperationSignature, operations};
 use crate::catalog::{Catalog, NodeEntry};
 use crate::generation::hostile::fold;
 
@@ -153,7 +153,7 @@ pub(super) fn signatures(prompt: &str, catalog: &Catalog, denied: &Denied<'_>, m
 }
 
 /// Returns the operations that the prompt probably needs.
-pub(super) fn likely(prompt: &str, catalog: &Catalog, denied: &Denied<'_>) -> Vec<Operation> {
+pub(super) fn likely(prompt: &str, catalog: &Catalog, denied: &Denied<'_>) -> Vec<OperationSignature> {
     let words = words(prompt);
     let phrases: BTreeSet<String> =
         (1..=MOST_WORDS).flat_map(|length| words.windows(length).map(|window| window.concat()).collect::<Vec<_>>()).collect();
@@ -168,7 +168,7 @@ pub(super) fn likely(prompt: &str, catalog: &Catalog, denied: &Denied<'_>) -> Ve
     }
     // One operation of each type first, so that a limit cuts off second choices.
     let most = |score: u32| if score >= NAMED { MOST_OPERATIONS } else { FEW_OPERATIONS };
-    let ranked: Vec<Vec<Operation>> = scored.iter().map(|(score, entry)| best(entry, &words, catalog, most(*score))).collect();
+    let ranked: Vec<Vec<OperationSignature>> = scored.iter().map(|(score, entry)| best(entry, &words, catalog, most(*score))).collect();
     (0..MOST_OPERATIONS).flat_map(|rank| ranked.iter().filter_map(move |of| of.get(rank)).cloned().collect::<Vec<_>>()).collect()
 }
 
@@ -234,7 +234,7 @@ fn score(entry: &NodeEntry, words: &[String], phrases: &BTreeSet<String>, rarity
 }
 
 /// Returns the operations of a type that the verbs of the prompt ask for.
-fn best(entry: &NodeEntry, words: &[String], catalog: &Catalog, most: usize) -> Vec<Operation> {
+fn best(entry: &NodeEntry, words: &[String], catalog: &Catalog, most: usize) -> Vec<OperationSignature> {
     let all = operations(&entry.name, catalog);
     let asked: Vec<&str> = VERBS
         .iter()
@@ -252,7 +252,7 @@ fn best(entry: &NodeEntry, words: &[String], catalog: &Catalog, most: usize) -> 
 
 /// Scores an operation at its place among those of its type; `own` are the words of the type's name, which ask for no resource: a file in
 /// Google Drive is not asked for by a shared drive.
-fn fit(operation: &Operation, at: usize, words: &[String], asked: &[&str], own: &[String]) -> i32 {
+fn fit(operation: &OperationSignature, at: usize, words: &[String], asked: &[&str], own: &[String]) -> i32 {
     let mut fit = -i32::try_from(at.min(40)).unwrap_or(40);
     if let Some(resource) = &operation.resource {
         let hit = name_words(resource)

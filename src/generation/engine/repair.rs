@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::judge::{Draft, Judged};
-use super::signature::{Detail, Operation, operations};
+use super::evaluation::{Draft, Evaluation};
+use super::signature::{Detail, OperationSignature, operations};
 use crate::catalog::Catalog;
 use crate::document::finding::{Code, Finding};
 use crate::text::one_line;
@@ -29,11 +29,11 @@ pub(super) struct Told {
 impl Told {
     /// Returns the findings to tell: errors, then warnings that were not told yet. What came back unchanged twice is left out: either the
     /// model cannot mend it, or the finding is wrong.
-    pub(super) fn open(&mut self, judged: &Judged) -> Vec<Finding> {
-        self.last.clone_from(&judged.errors);
+    pub(super) fn open(&mut self, evaluation: &Evaluation) -> Vec<Finding> {
+        self.last.clone_from(&evaluation.errors);
         let times = |finding: &Finding| self.times.get(&identity(finding)).copied().unwrap_or_default();
-        let errors = judged.errors.iter().filter(|finding| times(finding) < TELLINGS);
-        let doubts = judged.doubts.iter().filter(|finding| times(finding) == 0);
+        let errors = evaluation.errors.iter().filter(|finding| times(finding) < TELLINGS);
+        let doubts = evaluation.doubts.iter().filter(|finding| times(finding) == 0);
         let mut seen = BTreeSet::new();
         errors.chain(doubts).filter(|finding| seen.insert(identity(finding))).take(MOST).cloned().collect()
     }
@@ -108,7 +108,7 @@ fn signatures(findings: &[Finding], workflow: &Value, catalog: &Catalog) -> Stri
 }
 
 /// Returns the operation that a `use` names; several if it names the type alone, or an operation that does not exist.
-pub(super) fn named(text: &str, catalog: &Catalog) -> Vec<Operation> {
+pub(super) fn named(text: &str, catalog: &Catalog) -> Vec<OperationSignature> {
     let text = text.trim_start_matches("type:").split('@').next().unwrap_or_default();
     let (kind, rest) = if text.starts_with("n8n-nodes-") {
         let (package, rest) = text.split_once('.').unwrap_or((text, ""));
@@ -121,7 +121,7 @@ pub(super) fn named(text: &str, catalog: &Catalog) -> Vec<Operation> {
     let Some(kind) = kind else { return Vec::new() };
     let all = operations(&kind, catalog);
     let words: Vec<&str> = rest.split('.').filter(|word| !word.is_empty()).collect();
-    let fits = |operation: &&Operation| {
+    let fits = |operation: &&OperationSignature| {
         let own: Vec<&str> = [operation.resource.as_deref(), operation.operation.as_deref()].into_iter().flatten().collect();
         own == words || words.len() == 1 && own.last() == words.first()
     };

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::calls::{Ask, ROOM, Step, asked_again};
 use super::complexity::Choice;
 use super::edit::apply;
+use super::evaluation::{Context, Draft, Evaluation};
 use super::fence::cut;
 use super::fill;
-use super::judge::{Context, Draft, Judged};
 use super::output::{Content, Reply, read};
 use super::prompt::{Task, first, redacted};
 use super::repair::{self, Told};
@@ -67,36 +67,36 @@ impl<'c, 'a> Rounds<'c, 'a> {
                 return Ok(Outcome::Refused("the model refuses to answer; put the request in other words".to_owned()));
             }
             let read = extract(&reply.text).map_err(|error| Box::new(Finding::error(unread(error), "", error.to_string()))).and_then(read);
-            let mut judged = match read {
-                Err(finding) => Judged::failed(vec![*finding]),
+            let mut evaluation = match read {
+                Err(finding) => Evaluation::failed(vec![*finding]),
                 Ok(answer) => {
                     if let Some(outcome) = self.ends(&answer) {
                         return Ok(outcome);
                     }
                     match self.take(&mut draft, answer) {
-                        Err(findings) => Judged::failed(findings),
+                        Err(findings) => Evaluation::failed(findings),
                         Ok(()) => {
                             if self.choice.planned && attempt == 1 {
                                 fill::fill(self.context, &mut draft, |calls| self.all(calls))?;
                             }
-                            self.context.judge(&mut draft, &self.route())
+                            self.context.evaluate(&mut draft, &self.route())
                         }
                     }
                 }
             };
-            if let Some(candidate) = judged.candidate.as_mut() {
+            if let Some(candidate) = evaluation.candidate.as_mut() {
                 self.complete(candidate, &draft);
             }
             let last = attempt + self.lost.get() >= request.attempts;
-            let open = self.told.open(&judged);
-            if judged.errors.is_empty()
+            let open = self.told.open(&evaluation);
+            if evaluation.errors.is_empty()
                 && (last || open.is_empty())
-                && let Some(candidate) = judged.candidate
+                && let Some(candidate) = evaluation.candidate
             {
                 return Ok(Outcome::Built(Box::new(candidate)));
             }
             // With warnings alone the candidate is a result if the repair fails.
-            self.keep(judged);
+            self.keep(evaluation);
             let same = !self.wrong.insert(sha256_hex(&reply.text));
             if last || open.is_empty() {
                 return Ok(self.end(if last { "every attempt had errors" } else { "the same errors came back unchanged" }));
@@ -202,11 +202,11 @@ impl<'c, 'a> Rounds<'c, 'a> {
     }
 
     /// Keeps the candidate with the fewest errors.
-    fn keep(&mut self, judged: Judged) {
+    fn keep(&mut self, evaluation: Evaluation) {
         let better =
-            |best: &Option<(Box<Candidate>, Vec<Finding>)>| best.as_ref().is_none_or(|(_, errors)| judged.errors.len() <= errors.len());
-        match judged.candidate {
-            Some(candidate) if better(&self.best) => self.best = Some((Box::new(candidate), judged.errors)),
+            |best: &Option<(Box<Candidate>, Vec<Finding>)>| best.as_ref().is_none_or(|(_, errors)| evaluation.errors.len() <= errors.len());
+        match evaluation.candidate {
+            Some(candidate) if better(&self.best) => self.best = Some((Box::new(candidate), evaluation.errors)),
             _ => {}
         }
     }

@@ -37,7 +37,7 @@ const AUTHENTICATES: &[&str] = &["httpRequest", "webhook", "formTrigger", "graph
 
 /// An operation of a node type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Operation {
+pub(super) struct OperationSignature {
     /// Full name of the type.
     pub(super) kind: String,
     pub(super) resource: Option<String>,
@@ -51,11 +51,11 @@ pub(super) fn short<'k>(kind: &'k str, catalog: &Catalog) -> &'k str {
 }
 
 /// Returns the operations of a type; one without resource and operation if it has none.
-pub(super) fn operations(kind: &str, catalog: &Catalog) -> Vec<Operation> {
+pub(super) fn operations(kind: &str, catalog: &Catalog) -> Vec<OperationSignature> {
     let Some(facts) = catalog.node(kind) else { return Vec::new() };
     let Some(newest) = facts.latest() else { return Vec::new() };
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let one = |resource: &str, operation: Option<String>| Operation { kind: kind.to_owned(), resource: some(resource), operation };
+    let one = |resource: &str, operation: Option<String>| OperationSignature { kind: kind.to_owned(), resource: some(resource), operation };
     let mut found = Vec::new();
     for (resource, operations) in newest.operations() {
         if resource == CUSTOM {
@@ -70,7 +70,7 @@ pub(super) fn operations(kind: &str, catalog: &Catalog) -> Vec<Operation> {
     found
 }
 
-impl Operation {
+impl OperationSignature {
     /// Returns the `use` of a node with this operation.
     pub(super) fn text(&self, catalog: &Catalog) -> String {
         let words = [Some(short(&self.kind, catalog)), self.resource.as_deref(), self.operation.as_deref()];
@@ -316,7 +316,7 @@ mod tests {
 
     fn signature(kind: &str, resource: Option<&str>, operation: Option<&str>) -> String {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        let operation = Operation { kind: kind.to_owned(), resource: owned(resource), operation: owned(operation) };
+        let operation = OperationSignature { kind: kind.to_owned(), resource: owned(resource), operation: owned(operation) };
         operation.signature(Catalog::embedded(), Detail::EXACT).unwrap()
     }
 

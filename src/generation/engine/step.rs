@@ -7,7 +7,7 @@ use super::calls::Step;
 use super::complexity::choose;
 use super::denied::Denied;
 use super::edit::Base;
-use super::judge::Context;
+use super::evaluation::Context;
 use super::request::{MOST_ATTEMPTS, Provider, Request, SECRET_IN_PROMPT};
 use super::rounds::Rounds;
 use crate::generation::builtin::propose;

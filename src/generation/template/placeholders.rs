@@ -14,12 +14,12 @@ pub(super) struct Placeholder {
     pub path: String,
     /// True if it stands for a whole value, and not for a part of a text.
     pub whole: bool,
-    pub place: Place,
+    pub place: PlaceholderContext,
 }
 
 /// Permissions of a value at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum PlaceholderContext {
     /// It is data.
     Data,
     /// It is the name of a credential.
@@ -42,27 +42,27 @@ pub(super) fn names(text: &str) -> Vec<(&str, bool)> {
 /// Returns the placeholders of a workflow in the compact form. `languages` are those of the parameters of each node.
 pub(super) fn of_compact(compact: &Compact, languages: &[Languages]) -> Vec<Placeholder> {
     let mut found = Vec::new();
-    text(compact.name.as_deref().unwrap_or_default(), "name", Place::Data, &mut found);
-    each_text(compact.notes.iter(), "notes", Place::Data, &mut found);
-    each_text(compact.edges.iter(), "edges", Place::Fixed, &mut found);
+    text(compact.name.as_deref().unwrap_or_default(), "name", PlaceholderContext::Data, &mut found);
+    each_text(compact.notes.iter(), "notes", PlaceholderContext::Data, &mut found);
+    each_text(compact.edges.iter(), "edges", PlaceholderContext::Fixed, &mut found);
     let settings = serde_json::to_value(&compact.settings).unwrap_or_default();
-    within(&settings, "settings", Place::Data, &Languages::default(), &mut found);
+    within(&settings, "settings", PlaceholderContext::Data, &Languages::default(), &mut found);
     let none = Languages::default();
     for (index, node) in compact.nodes.iter().enumerate() {
         let path = json_path::index("nodes", index);
         let languages = languages.get(index).unwrap_or(&none);
         for (fixed, key) in [(Some(&node.kind), "use"), (Some(&node.name), "as"), (node.note.as_ref(), "note")] {
-            text(fixed.map(String::as_str).unwrap_or_default(), &json_path::key(&path, key), Place::Fixed, &mut found);
+            text(fixed.map(String::as_str).unwrap_or_default(), &json_path::key(&path, key), PlaceholderContext::Fixed, &mut found);
         }
         parameters(&node.set, &json_path::key(&path, "set"), languages, &mut found);
         for (at, case) in node.when.iter().enumerate() {
             let path = json_path::index(&json_path::key(&path, "when"), at);
-            text(case.name.as_deref().unwrap_or_default(), &json_path::key(&path, "as"), Place::Fixed, &mut found);
+            text(case.name.as_deref().unwrap_or_default(), &json_path::key(&path, "as"), PlaceholderContext::Fixed, &mut found);
             for (at, condition) in case.of.iter().enumerate() {
                 let path = json_path::index(&json_path::key(&path, "of"), at);
-                text(&condition.op, &json_path::key(&path, "op"), Place::Fixed, &mut found);
+                text(&condition.op, &json_path::key(&path, "op"), PlaceholderContext::Fixed, &mut found);
                 for (side, key) in [(&condition.left, "left"), (&condition.right, "right")] {
-                    within(side, &json_path::key(&path, key), Place::Data, languages, &mut found);
+                    within(side, &json_path::key(&path, key), PlaceholderContext::Data, languages, &mut found);
                 }
             }
         }
@@ -77,9 +77,9 @@ pub(super) fn of_definition(document: &Value, languages: &[Languages]) -> Vec<Pl
     for (key, value) in document.as_object().into_iter().flatten() {
         match key.as_str() {
             "nodes" => {}
-            "name" => within(value, key, Place::Data, &none, &mut found),
-            "settings" => within(value, key, Place::Data, &none, &mut found),
-            _ => within(value, key, Place::Fixed, &none, &mut found),
+            "name" => within(value, key, PlaceholderContext::Data, &none, &mut found),
+            "settings" => within(value, key, PlaceholderContext::Data, &none, &mut found),
+            _ => within(value, key, PlaceholderContext::Fixed, &none, &mut found),
         }
     }
     for (index, node) in document.get("nodes").and_then(Value::as_array).into_iter().flatten().enumerate() {
@@ -93,12 +93,12 @@ pub(super) fn of_definition(document: &Value, languages: &[Languages]) -> Vec<Pl
                     for (kind, entry) in map {
                         let path = json_path::key(&path, kind);
                         for (key, value) in entry.as_object().into_iter().flatten() {
-                            let place = if key == "name" { Place::Credential } else { Place::Fixed };
+                            let place = if key == "name" { PlaceholderContext::Credential } else { PlaceholderContext::Fixed };
                             within(value, &json_path::key(&path, key), place, &none, &mut found);
                         }
                     }
                 }
-                _ => within(value, &path, Place::Fixed, &none, &mut found),
+                _ => within(value, &path, PlaceholderContext::Fixed, &none, &mut found),
             }
         }
     }
@@ -107,29 +107,31 @@ pub(super) fn of_definition(document: &Value, languages: &[Languages]) -> Vec<Pl
 
 fn parameters(map: &Map<String, Value>, path: &str, languages: &Languages, found: &mut Vec<Placeholder>) {
     for (key, value) in map {
-        let place = languages.get(key).map_or(Place::Data, Place::Code);
+        let place = languages.get(key).map_or(PlaceholderContext::Data, PlaceholderContext::Code);
         within(value, &json_path::key(path, key), place, languages, found);
     }
 }
 
-fn within(value: &Value, path: &str, place: Place, languages: &Languages, found: &mut Vec<Placeholder>) {
+fn within(value: &Value, path: &str, place: PlaceholderContext, languages: &Languages, found: &mut Vec<Placeholder>) {
     match value {
         Value::String(own) => text(own, path, place, found),
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(at, item)| within(item, &json_path::index(path, at), place, languages, found));
         }
         // Below a parameter that holds text in a language, an object is a structure and no text.
-        Value::Object(map) if place == Place::Data || matches!(place, Place::Code(_)) => parameters(map, path, languages, found),
+        Value::Object(map) if place == PlaceholderContext::Data || matches!(place, PlaceholderContext::Code(_)) => {
+            parameters(map, path, languages, found)
+        }
         Value::Object(map) => map.iter().for_each(|(key, value)| within(value, &json_path::key(path, key), place, languages, found)),
         _ => {}
     }
 }
 
-fn each_text<'t>(texts: impl Iterator<Item = &'t String>, path: &str, place: Place, found: &mut Vec<Placeholder>) {
+fn each_text<'t>(texts: impl Iterator<Item = &'t String>, path: &str, place: PlaceholderContext, found: &mut Vec<Placeholder>) {
     texts.enumerate().for_each(|(at, own)| text(own, &json_path::index(path, at), place, found));
 }
 
-fn text(own: &str, path: &str, place: Place, found: &mut Vec<Placeholder>) {
+fn text(own: &str, path: &str, place: PlaceholderContext, found: &mut Vec<Placeholder>) {
     let found_here = names(own).into_iter().map(|(name, whole)| Placeholder { name: name.to_owned(), path: path.to_owned(), whole, place });
     found.extend(found_here);
 }

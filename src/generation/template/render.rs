@@ -10,7 +10,7 @@ use crate::api::template::{InputType, TemplateInput, WorkflowTemplateSpec};
 use crate::catalog::Catalog;
 use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding};
-use crate::generation::compact::{self, Compact, Slot};
+use crate::generation::compact::{self, Compact, OpenValue};
 use crate::generation::outcome::Inputs;
 use crate::text::sha256::sha256_hex;
 use crate::validator::check::parse_owned_and_check;
@@ -33,7 +33,7 @@ pub struct Rendered {
     /// Its compact form, if the template is written in it.
     pub compact: Option<Compact>,
     /// The placeholders of a template in the compact form, with those that are still open.
-    pub slots: Vec<Slot>,
+    pub slots: Vec<OpenValue>,
     /// Types of the credentials that the nodes need, each once.
     pub credentials: Vec<String>,
     /// Warnings.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::code::Languages;
 use super::inputs::finding;
-use super::placeholders::{self, Place, Placeholder};
+use super::placeholders::{self, Placeholder, PlaceholderContext};
 use super::render::{Missing, Rendered, below, render};
 use super::value::fits;
 use crate::api::template::{InputType, TemplateInput, WorkflowTemplateSpec};
@@ -171,14 +171,14 @@ fn check_placeholders(inputs: &[TemplateInput], placeholders: &[Placeholder], co
             continue;
         };
         match placeholder.place {
-            Place::Fixed => say(format!("no value is put in the place of ?{name} here; write the text itself")),
-            Place::Code(language) if !(language.takes_whole() && placeholder.whole) => {
+            PlaceholderContext::Fixed => say(format!("no value is put in the place of ?{name} here; write the text itself")),
+            PlaceholderContext::Code(language) if !(language.takes_whole() && placeholder.whole) => {
                 say(format!("?{name} would be a part of code here; {}", language.advice()));
             }
-            Place::Data | Place::Code(_) if input.kind == InputType::SecretReference => {
+            PlaceholderContext::Data | PlaceholderContext::Code(_) if input.kind == InputType::SecretReference => {
                 say(format!("?{name} is the name of a credential, and only stands in the credentials of a node"));
             }
-            Place::Credential if input.kind != InputType::SecretReference => {
+            PlaceholderContext::Credential if input.kind != InputType::SecretReference => {
                 say(format!("?{name} stands for the name of a credential, so its type is SecretReference"));
             }
             _ => {}

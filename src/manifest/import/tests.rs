@@ -5,7 +5,7 @@ use crate::document::yaml;
 use crate::domain::remote::Tag;
 use crate::manifest::{Placed, Source, validate};
 
-fn held(id: &str, more: Value) -> Chosen {
+fn chosen(id: &str, more: Value) -> Chosen {
     let mut raw = json!({ "id": id, "name": format!("Flow {id}"), "active": true, "nodes": [node("Start", "n8n-nodes-base.webhook", json!({ "path": id }))],
         "connections": {}, "settings": { "executionOrder": "v1" } });
     raw.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -42,7 +42,7 @@ fn specs(chosen: Vec<Chosen>) -> (Vec<Value>, Vec<String>) {
 fn a_manifest_adopts_what_n8n_holds_and_carries_nothing_else() {
     let mut settings = Map::from_iter([("executionOrder".to_owned(), json!("v1"))]);
     mark::Mark { cluster: "c".into(), uid: "u".into(), namespace: "team".into(), name: "orders".into() }.put(&mut settings);
-    let mut one = held("W1", json!({ "settings": settings, "pinData": { "Start": [{}] }, "staticData": { "a": 1 }, "versionId": "v" }));
+    let mut one = chosen("W1", json!({ "settings": settings, "pinData": { "Start": [{}] }, "staticData": { "a": 1 }, "versionId": "v" }));
     one.workflow.tags = ["b", "a", "x,y"].map(|name| Tag { id: name.into(), name: name.into() }).to_vec();
     let (specs, notes) = specs(vec![one]);
     let expected = json!({
@@ -68,7 +68,7 @@ fn credentials_are_mapped_to_the_ids_that_n8n_has() {
         with("E", json!({ "httpHeaderAuth": { "id": "5", "name": "Key" } })),
         with("F", json!({ "httpHeaderAuth": { "name": "Lost" } })),
     ]);
-    let (specs, notes) = specs(vec![held("W1", json!({ "nodes": nodes }))]);
+    let (specs, notes) = specs(vec![chosen("W1", json!({ "nodes": nodes }))]);
     let expected = json!([
         { "name": "Chat", "type": "oAuth2Api", "existing": { "id": "3" } },
         { "name": "Chat", "type": "slackApi", "existing": { "id": "2" } },
@@ -82,8 +82,8 @@ fn credentials_are_mapped_to_the_ids_that_n8n_has() {
 
 #[test]
 fn references_lead_to_imported_workflows_and_never_form_a_cycle() {
-    let parent = held("P", json!({ "nodes": [calling("C")], "settings": { "errorWorkflow": "P" } }));
-    let child = held("C", json!({ "settings": { "callerIds": "P", "errorWorkflow": "E" } }));
+    let parent = chosen("P", json!({ "nodes": [calling("C")], "settings": { "errorWorkflow": "P" } }));
+    let child = chosen("C", json!({ "settings": { "callerIds": "P", "errorWorkflow": "E" } }));
     let (specs, notes) = specs(vec![parent, child]);
     assert!(specs[0]["references"].is_null(), "{}", specs[0]);
     assert_eq!(specs[1]["references"], json!([{ "id": "C", "workflowRef": { "name": "flow-c" } }]));
@@ -97,7 +97,8 @@ fn references_lead_to_imported_workflows_and_never_form_a_cycle() {
 
 #[test]
 fn a_large_definition_goes_into_a_configmap() {
-    let large = |size: usize| held("L", json!({ "nodes": [node("Start", "n8n-nodes-base.code", json!({ "jsCode": "x".repeat(size) }))] }));
+    let large =
+        |size: usize| chosen("L", json!({ "nodes": [node("Start", "n8n-nodes-base.code", json!({ "jsCode": "x".repeat(size) }))] }));
     let (specs, _) = specs(vec![large(250_000)]);
     assert_eq!(specs[0]["definitionFrom"]["configMapKeyRef"], json!({ "name": "flow-l-definition", "key": "workflow.json" }));
     assert!(specs[0]["definition"].is_null());
@@ -110,7 +111,7 @@ fn flux_is_asked_not_to_substitute_variables_in_code_that_looks_like_them() {
     let code = |code: &str| json!({ "nodes": [node("Start", "n8n-nodes-base.code", json!({ "jsCode": code }))] });
     let large = format!("// {}\nreturn `${{a}}`", "x".repeat(250_000));
     for (content, asked) in [("return `order ${id}`", true), (large.as_str(), true), ("return $input.all()", false)] {
-        let Import { workflows: imported, .. } = import(vec![held("C", code(content))], &target());
+        let Import { workflows: imported, .. } = import(vec![chosen("C", code(content))], &target());
         let objects = &imported[0].objects;
         let disabled: Vec<bool> = objects
             .iter()
@@ -127,7 +128,7 @@ fn credentials_are_adopted_once_for_all_workflows_without_any_value() {
     let with = |id: &str, credentials: Value| {
         let mut ask = node("Ask", "n8n-nodes-base.httpRequest", json!({}));
         ask["credentials"] = credentials;
-        held(id, json!({ "nodes": [ask] }))
+        chosen(id, json!({ "nodes": [ask] }))
     };
     let chosen = vec![
         with("A", json!({ "httpBasicAuth": { "id": "1", "name": "Shop" }, "httpHeaderAuth": { "id": "2", "name": "Shop" } })),

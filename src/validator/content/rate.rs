@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::graph::Graph;
 use super::intervals::gaps;
-use crate::api::duration::Span;
+use crate::api::duration::DurationText;
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, quoted};
 use crate::document::json_path;
@@ -42,7 +42,7 @@ impl Limit<'_> {
 
 impl std::fmt::Display for Limit<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "N8nCredential {} allows {} in {}", quoted(self.credential), self.requests, Span::from_secs(self.seconds()))
+        write!(f, "N8nCredential {} allows {} in {}", quoted(self.credential), self.requests, DurationText::from_secs(self.seconds()))
     }
 }
 
@@ -90,7 +90,7 @@ pub fn check(definition: &Definition, limit: &Limit<'_>, uses: &dyn Fn(&str, &Va
             "it starts up to {} times in {}, and {} of the nodes that it leads to use the credential: {} x {} = {} requests if each sends one; \
              {limit}; start less often",
             load.starts,
-            Span::from_secs(limit.seconds()),
+            DurationText::from_secs(limit.seconds()),
             load.nodes,
             load.starts,
             load.nodes,
@@ -165,8 +165,8 @@ fn of_loop(
         }
         _ => format!(
             "and the loop waits {} after each batch: {batch} x {rounds} = {requests} requests in {}; use smaller batches or wait longer",
-            Span::from_secs(waits),
-            Span::from_secs(limit.seconds())
+            DurationText::from_secs(waits),
+            DurationText::from_secs(limit.seconds())
         ),
     };
     let message = format!(
@@ -214,7 +214,7 @@ fn of_batching(definition: &Definition, index: usize, limit: &Limit<'_>) -> Opti
     let message = format!(
         "batches of {size} items every {interval} ms are {size} x {rounds} = {requests} requests in {}, if there are as many items; {limit}; use smaller \
          batches or a longer interval",
-        Span::from_secs(limit.seconds())
+        DurationText::from_secs(limit.seconds())
     );
     (requests > limit.requests).then(|| warning(definition, index, "options.batching", message))
 }

@@ -71,12 +71,12 @@ fn check_credentials(index: usize, node: &Node, findings: &mut Vec<Finding>) {
             if is_full(findings) {
                 return;
             }
-            let told = match value {
+            let reported = match value {
                 Value::String(text) => !text.is_empty(),
                 Value::Object(fields) => !fields.is_empty(),
                 _ => false,
             };
-            if OF_REFERENCE.contains(&field.as_str()) || !told {
+            if OF_REFERENCE.contains(&field.as_str()) || !reported {
                 continue;
             }
             let secret = is_secret_name(field) || value.is_object() || matches!(field.as_str(), "data" | "user" | "username");

@@ -39,7 +39,7 @@ fn workflow(nodes: &[Value], wires: &[&str]) -> Definition {
     parse_and_check(&json!({"nodes": nodes, "connections": connections, "settings": {"errorWorkflow": "e"}})).unwrap().definition
 }
 
-fn told(definition: &Definition, active: Option<bool>) -> Vec<String> {
+fn reported(definition: &Definition, active: Option<bool>) -> Vec<String> {
     let line = |f: Finding| format!("{} {} {}", f.severity, f.code, f.node.unwrap_or_else(|| "-".into()));
     check_content(definition, active).into_iter().map(line).collect()
 }
@@ -96,27 +96,27 @@ fn problems_of_nodes_that_never_run_are_warnings() {
     let broken = node("A", SET, json!({"a": "={{ $json. }}"}));
     let start = node("Start", MANUAL, json!({}));
     let off = workflow(&[start.clone(), with(broken.clone(), "disabled", json!(true))], &["Start>A"]);
-    assert_eq!(told(&off, None), ["warning expression-syntax A"]);
+    assert_eq!(reported(&off, None), ["warning expression-syntax A"]);
     let cut = workflow(&[start, broken, node("B", SET, json!({}))], &["Start>B"]);
-    assert_eq!(told(&cut, None), ["warning node-unconnected A", "warning expression-syntax A"]);
+    assert_eq!(reported(&cut, None), ["warning node-unconnected A", "warning expression-syntax A"]);
 }
 
 #[test]
 fn a_reference_to_a_node_that_runs_later_is_doubtful() {
     let later = json!({"a": "={{ $('B').first().json.x }}"});
     let nodes = [node("Start", MANUAL, json!({})), node("A", SET, later), node("B", SET, json!({}))];
-    assert_eq!(told(&workflow(&nodes, &["Start>A", "A>B"]), None), ["warning expression-node-not-before A"]);
-    assert_eq!(told(&workflow(&nodes, &["Start>B", "B>A"]), None), [] as [&str; 0]);
+    assert_eq!(reported(&workflow(&nodes, &["Start>A", "A>B"]), None), ["warning expression-node-not-before A"]);
+    assert_eq!(reported(&workflow(&nodes, &["Start>B", "B>A"]), None), [] as [&str; 0]);
     let asked = json!({"a": "={{ $if($('B').isExecuted, $('B').first().json.x, 1) }}"});
     let nodes = [node("Start", MANUAL, json!({})), node("A", SET, asked), node("B", SET, json!({}))];
-    assert_eq!(told(&workflow(&nodes, &["Start>A", "A>B"]), None), [] as [&str; 0]);
+    assert_eq!(reported(&workflow(&nodes, &["Start>A", "A>B"]), None), [] as [&str; 0]);
     // A tool can refer to the nodes that its agent can refer to.
     let nodes = [
         node("Start", MANUAL, json!({})),
         node("Agent", "@n8n/n8n-nodes-langchain.agent", json!({})),
         node("T", "n8n-nodes-base.gmailTool", json!({"a": "={{ $('Start').item.json.x }} {{ $fromAI('b') }}"})),
     ];
-    assert_eq!(told(&workflow(&nodes, &["Start>Agent", "T>tool>Agent"]), None), [] as [&str; 0]);
+    assert_eq!(reported(&workflow(&nodes, &["Start>Agent", "T>tool>Agent"]), None), [] as [&str; 0]);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn code_is_read_as_the_body_of_an_async_function() {
 
 #[test]
 fn schedules_are_checked_by_their_rule() {
-    let trigger = |kind: &str, parameters| told(&workflow(&[node("T", kind, parameters)], &[]), None);
+    let trigger = |kind: &str, parameters| reported(&workflow(&[node("T", kind, parameters)], &[]), None);
     let schedule = |interval: Value| trigger("n8n-nodes-base.scheduleTrigger", json!({"rule": {"interval": [interval]}}));
     for (interval, want) in [
         (json!({"field": "cronExpression", "expression": "0 9 * * *"}), ""),
@@ -182,13 +182,13 @@ fn a_published_workflow_needs_a_trigger_that_n8n_counts() {
         workflow(&[with(node("T", kind, json!({})), "disabled", json!(disabled)), node("B", SET, json!({}))], &["T>B"])
     };
     let schedule = "n8n-nodes-base.scheduleTrigger";
-    assert_eq!(told(&of(schedule, false), Some(true)), [] as [&str; 0]);
-    assert_eq!(told(&of(schedule, true), Some(true)), ["error trigger-missing T"]);
-    assert_eq!(told(&of(schedule, true), None), [] as [&str; 0]);
-    assert_eq!(told(&of(MANUAL, false), Some(true)), ["error trigger-missing T"]);
-    assert_eq!(told(&of(MANUAL, false), Some(false)), [] as [&str; 0]);
-    assert_eq!(told(&of(SET, false), Some(true)), ["error trigger-missing -"]);
-    assert_eq!(told(&of(SET, false), None), ["warning trigger-missing -"]);
+    assert_eq!(reported(&of(schedule, false), Some(true)), [] as [&str; 0]);
+    assert_eq!(reported(&of(schedule, true), Some(true)), ["error trigger-missing T"]);
+    assert_eq!(reported(&of(schedule, true), None), [] as [&str; 0]);
+    assert_eq!(reported(&of(MANUAL, false), Some(true)), ["error trigger-missing T"]);
+    assert_eq!(reported(&of(MANUAL, false), Some(false)), [] as [&str; 0]);
+    assert_eq!(reported(&of(SET, false), Some(true)), ["error trigger-missing -"]);
+    assert_eq!(reported(&of(SET, false), None), ["warning trigger-missing -"]);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn webhooks_and_their_answers_belong_together() {
     let hook = |mode: &str| node("W", WEBHOOK, json!({"path": "a", "responseMode": mode, "authentication": "headerAuth"}));
     let respond = node("R", RESPOND, json!({}));
     let (set, none) = (node("S", SET, json!({})), [] as [&str; 0]);
-    let said = |nodes: &[Value], wires: &[&str]| told(&workflow(nodes, wires), None);
+    let said = |nodes: &[Value], wires: &[&str]| reported(&workflow(nodes, wires), None);
     assert_eq!(said(&[hook("responseNode"), set.clone(), respond.clone()], &["W>S", "S>R"]), none);
     assert_eq!(said(&[hook("responseNode"), set.clone()], &["W>S"]), ["error respond-node-missing W"]);
     assert_eq!(said(&[hook("onReceived"), respond.clone()], &["W>R"]), ["error respond-node-unused W"]);
@@ -216,7 +216,7 @@ fn webhooks_and_their_answers_belong_together() {
 fn unreachable_parts_are_reported_at_their_first_node() {
     let start = node("Start", MANUAL, json!({}));
     let set = |name: &str| node(name, SET, json!({}));
-    let said = |nodes: &[Value], wires: &[&str]| told(&workflow(nodes, wires), None);
+    let said = |nodes: &[Value], wires: &[&str]| reported(&workflow(nodes, wires), None);
     assert_eq!(said(&[start.clone(), set("A"), set("B"), set("C")], &["Start>A", "B>C"]), ["warning node-unreachable B"]);
     assert_eq!(said(&[start.clone(), set("A"), set("B")], &["Start>A"]), ["warning node-unconnected B"]);
     assert_eq!(said(&[start.clone(), set("A")], &[]), ["warning trigger-disconnected Start", "warning node-unconnected A"]);
@@ -232,7 +232,7 @@ fn unreachable_parts_are_reported_at_their_first_node() {
 fn an_endless_cycle_is_reported() {
     let start = node("Start", MANUAL, json!({}));
     let set = |name: &str| node(name, SET, json!({}));
-    let said = |nodes: &[Value], wires: &[&str]| told(&workflow(nodes, wires), None);
+    let said = |nodes: &[Value], wires: &[&str]| reported(&workflow(nodes, wires), None);
     assert_eq!(said(&[start.clone(), set("A")], &["Start>A", "A>A"]), ["error loop-endless A"]);
     assert_eq!(said(&[start.clone(), set("A"), set("B")], &["Start>A", "A>B", "B>A"]), ["error loop-endless B"]);
     let circle = |b: Value| said(&[start.clone(), set("A"), b], &["Start>A", "A>B", "B>A"]);
@@ -246,7 +246,7 @@ fn an_endless_cycle_is_reported() {
     let deep: Vec<Value> = std::iter::once(start).chain((0..3_000).map(|i| set(&i.to_string()))).collect();
     let wires: Vec<String> = (0..3_000).map(|i| format!("{i}>{}", (i + 1) % 3_000)).chain(["Start>0".into()]).collect();
     let wires: Vec<&str> = wires.iter().map(String::as_str).collect();
-    assert_eq!(told(&workflow(&deep, &wires), None), ["error loop-endless 999"]);
+    assert_eq!(reported(&workflow(&deep, &wires), None), ["error loop-endless 999"]);
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_loop_over_items_is_wired_by_its_version() {
         let batches = with(node("L", LOOP, json!({})), "typeVersion", json!(version));
         [node("Start", MANUAL, json!({})), batches, node("A", SET, json!({})), node("B", SET, json!({}))]
     };
-    let said = |version, wires: &[&str]| told(&workflow(&nodes(version), wires), None);
+    let said = |version, wires: &[&str]| reported(&workflow(&nodes(version), wires), None);
     assert_eq!(said(3, &["Start>L", "L>1>A", "A>L", "L>0>B"]), [] as [&str; 0]);
     assert_eq!(said(3, &["Start>L", "L>0>A", "A>L", "L>1>B"]), ["warning loop-outputs-swapped L"]);
     assert_eq!(said(3, &["Start>L", "L>1>A", "A>B"]), ["warning loop-not-closed L"]);
@@ -324,7 +324,7 @@ fn literal_secrets_are_found_and_placeholders_are_not() {
 fn a_credential_that_is_written_out_is_found() {
     let with_credentials = |credentials: Value| {
         let a = with(node("A", SET, json!({})), "credentials", credentials);
-        let findings = told(&workflow(&[node("Start", MANUAL, json!({})), a], &["Start>A"]), None);
+        let findings = reported(&workflow(&[node("Start", MANUAL, json!({})), a], &["Start>A"]), None);
         findings.into_iter().filter(|line| line.contains("credential")).collect::<Vec<_>>()
     };
     assert_eq!(with_credentials(json!({"x": {"id": "1", "name": "a"}})), [] as [&str; 0]);
@@ -338,9 +338,9 @@ fn habits_are_reported_once() {
     let http = |name: &str, options: Value| node(name, "n8n-nodes-base.httpRequest", json!({"url": "https://a.b", "options": options}));
     let nodes = [node("Start", MANUAL, json!({})), http("A", json!({})), http("B", json!({})), http("C", json!({"timeout": 1}))];
     let mut definition = workflow(&nodes, &["Start>A", "A>B", "B>C"]);
-    assert_eq!(told(&definition, None), ["info http-without-timeout A"]);
+    assert_eq!(reported(&definition, None), ["info http-without-timeout A"]);
     definition.settings.clear();
-    assert_eq!(told(&definition, None), ["info errors-unhandled A", "info http-without-timeout A"]);
+    assert_eq!(reported(&definition, None), ["info errors-unhandled A", "info http-without-timeout A"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::subject::{Nodes, Policy};
-use crate::api::duration::Span;
+use crate::api::duration::DurationText;
 use crate::document::finding::{Code, Finding};
 use crate::document::inline::Found;
 use crate::validator::content::intervals::gaps;
@@ -21,7 +21,7 @@ pub(super) fn check(policy: &Policy<'_>, nodes: &Nodes<'_>, findings: &mut Vec<F
             match gap.shortest() {
                 Some(seconds) if Duration::from_secs(seconds) < least => {
                     let message = format!("WorkflowPolicy {} limits how often a workflow starts (minimumScheduleInterval)", policy.name);
-                    let (got, want) = (Span::from_secs(seconds), Span::from_secs(least.as_secs()));
+                    let (got, want) = (DurationText::from_secs(seconds), DurationText::from_secs(least.as_secs()));
                     findings.push(error(message).mismatch(format!("{got} between two starts"), format!("at least {want}")));
                 }
                 None => {
@@ -61,7 +61,7 @@ fn check_together(policy: &Policy<'_>, nodes: &Nodes<'_>, least: Duration) -> Op
         policy.name,
         rules.len()
     );
-    let (got, want) = (Span::from_secs(within / starts), Span::from_secs(least.as_secs()));
+    let (got, want) = (DurationText::from_secs(within / starts), DurationText::from_secs(least.as_secs()));
     let finding = nodes.error(busiest, &path, Code::PolicyScheduleInterval, message);
     Some(finding.mismatch(format!("{got} between two starts on average"), format!("at least {want}")))
 }

@@ -209,7 +209,7 @@ fn patterns_that_match_nothing_are_found() {
 }
 
 #[test]
-fn doubts_about_a_policy_are_told() {
+fn doubts_about_a_policy_are_reported() {
     let rules = spec(json!({
         "allowedNodeTypes": ["n8n-nodes-base.httpRequst", "n8n-nodes-base.ssh", "n8n-nodes-base.s*"],
         "deniedNodeTypes": ["n8n-nodes-base.ss*"]

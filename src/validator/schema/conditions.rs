@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::node::Known;
 use crate::document::finding::{Code, Finding, is_full, quoted};
-use crate::document::json_path::{self, Place};
+use crate::document::json_path::{self, JsonPath};
 use crate::text::similar;
 
 /// Operators of every type.
@@ -85,7 +85,7 @@ pub fn operators() -> impl Iterator<Item = (&'static str, &'static str)> {
     OPERATIONS.iter().flat_map(|(kind, operations)| OF_ANY.iter().chain(*operations).map(move |operation| (*kind, *operation)))
 }
 
-pub(super) fn check(known: &Known<'_>, filter: &Value, place: Place<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn check(known: &Known<'_>, filter: &Value, place: JsonPath<'_>, findings: &mut Vec<Finding>) {
     let combinator = filter.get("combinator").filter(|value| !value.is_null());
     if let Some(own) = combinator.filter(|own| !matches!(own.as_str(), Some("and" | "or")) && !is_expression(own)) {
         let message = "n8n has no such combinator and evaluates the conditions to false for each item";
@@ -99,8 +99,8 @@ pub(super) fn check(known: &Known<'_>, filter: &Value, place: Place<'_>, finding
         if is_full(findings) {
             return;
         }
-        let list = Place::Key(&place, "conditions");
-        findings.extend(one(known, condition, Place::Index(&list, index)));
+        let list = JsonPath::Key(&place, "conditions");
+        findings.extend(one(known, condition, JsonPath::Index(&list, index)));
     }
 }
 
@@ -108,7 +108,7 @@ fn is_expression(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.starts_with('='))
 }
 
-fn one(known: &Known<'_>, condition: &Value, place: Place<'_>) -> Option<Finding> {
+fn one(known: &Known<'_>, condition: &Value, place: JsonPath<'_>) -> Option<Finding> {
     if is_expression(condition) {
         return None;
     }

@@ -10,7 +10,7 @@ use super::node::Known;
 use crate::catalog::{Port, Ports};
 use crate::document::definition::Definition;
 use crate::document::finding::{Code, Finding, Quoted, Severity, is_full, quoted};
-use crate::document::json_path::{self, Place};
+use crate::document::json_path::{self, JsonPath};
 use crate::text::similar;
 
 const MAIN: &str = "main";
@@ -55,9 +55,9 @@ struct Edge<'a> {
 impl Edge<'_> {
     /// Returns the path, which only findings need.
     fn at(&self) -> String {
-        let connections = Place::Root("connections");
-        let (source, kind) = (Place::Key(&connections, self.source), self.kind);
-        Place::Index(&Place::Index(&Place::Key(&source, kind), self.output), self.position).written()
+        let connections = JsonPath::Root("connections");
+        let (source, kind) = (JsonPath::Key(&connections, self.source), self.kind);
+        JsonPath::Index(&JsonPath::Index(&JsonPath::Key(&source, kind), self.output), self.position).written()
     }
 }
 

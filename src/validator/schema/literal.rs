@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::node::Known;
 use crate::catalog::Parameter;
 use crate::document::finding::{Code, Finding};
-use crate::document::json_path::Place;
+use crate::document::json_path::JsonPath;
 use crate::document::parse::json_problem;
 
 /// Parameters for which a node of n8n 2.39.10 was observed to fail on every run if their text is not JSON. Others are sometimes read
@@ -24,7 +24,7 @@ pub(super) fn is_fixed(parameter: &Parameter, text: &str) -> bool {
     parameter.no_data_expression || !text.starts_with('=') || !text.contains("{{")
 }
 
-pub(super) fn check(known: &Known<'_>, parameter: &Parameter, value: &Value, place: Place<'_>) -> Option<Finding> {
+pub(super) fn check(known: &Known<'_>, parameter: &Parameter, value: &Value, place: JsonPath<'_>) -> Option<Finding> {
     let text = value.as_str().filter(|text| is_fixed(parameter, text))?;
     let text = text.strip_prefix('=').unwrap_or(text);
     // n8n itself checks values with a declared type, and accepts more as an object than JSON does.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::node::Known;
 use crate::catalog::{Kind, Shared};
 use crate::document::finding::{Code, Finding, kind_of, quoted};
-use crate::document::json_path::{self, Place};
+use crate::document::json_path::{self, JsonPath};
 
 /// Fields of a node that language models and people put among its parameters.
 const SETTINGS: &[&str] = &[
@@ -38,19 +38,19 @@ pub(super) fn is_setting(key: &str, top: bool) -> bool {
 }
 
 /// Returns the finding for such a field among the parameters.
-pub(super) fn finding(known: &Known<'_>, key: &str, place: Place<'_>) -> Finding {
+pub(super) fn finding(known: &Known<'_>, key: &str, place: JsonPath<'_>) -> Finding {
     let message = format!("{} is a field of the node, not a parameter, so n8n ignores it here; move it beside parameters", quoted(key));
     let meant = json_path::key(&known.at, key);
     known.warning(Code::NodeFieldMisplaced, place.written(), message).suggest(Some(meant))
 }
 
 /// Finds a single entry in place of a list of entries, and describes it.
-pub(super) fn single_entry(parameters: &[Shared], own: &Map<String, Value>, place: Place<'_>, depth: usize) -> Option<(String, String)> {
+pub(super) fn single_entry(parameters: &[Shared], own: &Map<String, Value>, place: JsonPath<'_>, depth: usize) -> Option<(String, String)> {
     if depth > DEEPEST {
         return None;
     }
     for (key, value) in own {
-        let place = Place::Key(&place, key);
+        let place = JsonPath::Key(&place, key);
         let Some(fields) = value.as_object() else { continue };
         for parameter in parameters.iter().filter(|parameter| parameter.name == *key) {
             if parameter.kind == Kind::Collection
@@ -60,14 +60,15 @@ pub(super) fn single_entry(parameters: &[Shared], own: &Map<String, Value>, plac
             }
             for group in &parameter.groups {
                 let Some(entry) = fields.get(&group.name) else { continue };
-                let place = Place::Key(&place, &group.name);
+                let place = JsonPath::Key(&place, &group.name);
                 let wants_list = parameter.bounds.multiple == Some(true);
                 if wants_list && !entry.is_array() && !entry.is_string() {
                     return Some((place.written(), kind_of(entry)));
                 }
                 let inner = entry.as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate();
                 let mut inner = inner.filter_map(|(at, item)| Some((at, item.as_object()?)));
-                if let Some(found) = inner.find_map(|(at, item)| single_entry(&group.fields, item, Place::Index(&place, at), depth + 1)) {
+                if let Some(found) = inner.find_map(|(at, item)| single_entry(&group.fields, item, JsonPath::Index(&place, at), depth + 1))
+                {
                     return Some(found);
                 }
             }

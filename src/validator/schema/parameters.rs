@@ -9,7 +9,7 @@ use crate::catalog::display::Match;
 use crate::catalog::js::Values;
 use crate::catalog::{Filled, Issue, IssueKind, Kind, Level, NodeVersion, Parameter, Shared, issues, js, shown};
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
-use crate::document::json_path::{self, Place};
+use crate::document::json_path::{self, JsonPath};
 use crate::text::similar;
 
 /// Source: `http.METHODS` of Node.js 24.
@@ -64,7 +64,7 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
     // A name may occur several times in a description, each time with the same requirement.
     missing.dedup();
     let mut walk = Walk { known, values, missing: &missing, ignored: Vec::new(), findings };
-    walk.level(known.facts().level(), own, values, Place::Key(&Place::Root(&known.at), "parameters"), true);
+    walk.level(known.facts().level(), own, values, JsonPath::Key(&JsonPath::Root(&known.at), "parameters"), true);
     let ignored = std::mem::take(&mut walk.ignored);
     for issue in &missing {
         if is_full(findings) {
@@ -76,14 +76,14 @@ pub(super) fn check(known: &Known<'_>, findings: &mut Vec<Finding>) {
 
 /// Returns the finding for a value on which n8n fails when it loads the node: mostly a single entry in place of a list.
 fn unloadable(known: &Known<'_>, own: &Map<String, Value>, name: &str) -> Finding {
-    let node = Place::Root(&known.at);
-    let root = Place::Key(&node, "parameters");
+    let node = JsonPath::Root(&known.at);
+    let root = JsonPath::Key(&node, "parameters");
     if let Some((at, got)) = misplaced::single_entry(&known.facts().parameters, own, root, 0) {
         let message = "n8n expects a list here and cannot load the node; put [ ] around the entry".to_owned();
         return known.error(Code::ParameterShape, at, message).mismatch(got, "an array");
     }
     let message = "n8n cannot load a value of this shape".to_owned();
-    known.error(Code::ParameterShape, Place::Key(&root, name).written(), message)
+    known.error(Code::ParameterShape, JsonPath::Key(&root, name).written(), message)
 }
 
 /// Returns the finding for a value that n8n refuses to publish.
@@ -129,12 +129,12 @@ struct Walk<'a, 'f> {
 
 impl<'a> Walk<'a, '_> {
     /// Checks one level of values: the node's own, those of a collection, or those of an entry of a group.
-    fn level(&mut self, level: Level<'a>, own: &'a Map<String, Value>, loaded: &'a dyn Values, place: Place<'_>, top: bool) {
+    fn level(&mut self, level: Level<'a>, own: &'a Map<String, Value>, loaded: &'a dyn Values, place: JsonPath<'_>, top: bool) {
         for (key, value) in own {
             if is_full(self.findings) {
                 return;
             }
-            let place = Place::Key(&place, key);
+            let place = JsonPath::Key(&place, key);
             let named = level.named(key);
             if named.clone().next().is_none() {
                 if !is_empty(value) {
@@ -155,7 +155,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Checks a value against all visible parameters of its name: one that accepts it is enough.
-    fn check_value(&mut self, beside: Level<'_>, showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
+    fn check_value(&mut self, beside: Level<'_>, showing: &[&'a Shared], value: &'a Value, loaded: Option<&'a Value>, place: JsonPath<'_>) {
         let mut first = None;
         for parameter in showing {
             match shapes::fits(parameter, value) {
@@ -169,7 +169,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn inside(&mut self, parameter: &'a Parameter, value: &'a Value, loaded: Option<&'a Value>, place: Place<'_>) {
+    fn inside(&mut self, parameter: &'a Parameter, value: &'a Value, loaded: Option<&'a Value>, place: JsonPath<'_>) {
         match parameter.kind {
             Kind::Filter => return conditions::check(self.known, value, place, self.findings),
             Kind::Json => return self.findings.extend(literal::check(self.known, parameter, value, place)),
@@ -190,7 +190,7 @@ impl<'a> Walk<'a, '_> {
             if is_full(self.findings) {
                 return;
             }
-            let place = Place::Key(&place, name);
+            let place = JsonPath::Key(&place, name);
             let Some(group) = parameter.groups.iter().find(|group| group.name == *name) else {
                 if !is_empty(entries) {
                     self.unknown_group(parameter, name, place);
@@ -202,7 +202,7 @@ impl<'a> Walk<'a, '_> {
                 (Value::Array(entries), Some(Value::Array(loaded))) => {
                     for (at, (entry, loaded)) in entries.iter().zip(loaded).enumerate() {
                         if let (Some(entry), Some(loaded)) = (entry.as_object(), loaded.as_object()) {
-                            self.level(group.level(), entry, loaded, Place::Index(&place, at), false);
+                            self.level(group.level(), entry, loaded, JsonPath::Index(&place, at), false);
                         }
                     }
                 }
@@ -214,7 +214,7 @@ impl<'a> Walk<'a, '_> {
 
     /// Returns the finding for a value whose shape only fits the parameter of another version of the node type, and which this version does
     /// not read at all.
-    fn of_other_kind(&self, parameter: &Parameter, value: &Value, place: Place<'_>) -> Option<Finding> {
+    fn of_other_kind(&self, parameter: &Parameter, value: &Value, place: JsonPath<'_>) -> Option<Finding> {
         let groups = value.as_object().filter(|groups| !groups.is_empty())?;
         if groups.keys().any(|name| parameter.groups.iter().any(|group| group.name == *name)) {
             return None;
@@ -235,7 +235,7 @@ impl<'a> Walk<'a, '_> {
         Some(self.known.error(Code::ParameterOfOtherVersion, place.written(), message))
     }
 
-    fn unknown(&mut self, level: Level<'_>, key: &'a str, value: &Value, place: Place<'_>, top: bool) {
+    fn unknown(&mut self, level: Level<'_>, key: &'a str, value: &Value, place: JsonPath<'_>, top: bool) {
         if misplaced::is_setting(key, top) {
             return self.findings.push(misplaced::finding(self.known, key, place));
         }
@@ -263,7 +263,7 @@ impl<'a> Walk<'a, '_> {
 
     /// Returns the finding for a value that only another version of the node type would use. If all that is written fits that version, the
     /// node was written for it and does not do what is intended; otherwise the value may be a harmless leftover.
-    fn of_other_version(&self, key: &str, value: &Value, place: Place<'_>) -> Option<Finding> {
+    fn of_other_version(&self, key: &str, value: &Value, place: JsonPath<'_>) -> Option<Finding> {
         let uses = |other: &&NodeVersion| {
             other.parameters.iter().any(|parameter| parameter.name == key && !js::deep_equal(&parameter.default, value))
         };
@@ -288,7 +288,7 @@ impl<'a> Walk<'a, '_> {
         self.known.node.parameters().is_some_and(|own| own.iter().all(knows))
     }
 
-    fn unknown_group(&mut self, parameter: &Parameter, name: &str, place: Place<'_>) {
+    fn unknown_group(&mut self, parameter: &Parameter, name: &str, place: JsonPath<'_>) {
         let known: Vec<&str> = parameter.groups.iter().map(|group| group.name.as_str()).collect();
         let message = format!("parameter {} has no group {}; n8n ignores it", quoted(&parameter.name), quoted(name));
         let has_group = |same: &Shared| same.name == parameter.name && same.groups.iter().any(|group| group.name == name);
@@ -304,7 +304,7 @@ impl<'a> Walk<'a, '_> {
         self.findings.push(finding.suggest(similar::nearest(name, known.iter().copied()).or(only)));
     }
 
-    fn misfit(&mut self, parameter: &Parameter, misfit: Misfit, showing: &[&Shared], value: &Value, place: Place<'_>) {
+    fn misfit(&mut self, parameter: &Parameter, misfit: Misfit, showing: &[&Shared], value: &Value, place: JsonPath<'_>) {
         let name = quoted(&parameter.name);
         let finding = match misfit {
             Misfit::Option => {

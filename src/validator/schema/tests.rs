@@ -121,9 +121,9 @@ fn invalid_json_is_an_error_if_the_node_was_observed_to_fail_and_otherwise_a_war
 fn a_node_field_among_the_parameters_is_reported() {
     let parameters = json!({"url": "https://a.example", "onError": "continueRegularOutput", "options": {"retryOnFail": true}});
     let found = said(json!({"type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "parameters": parameters}), &[]);
-    let told: Vec<_> = found.iter().map(|one| (one.code, one.path.as_str(), one.suggestion.as_deref())).collect();
+    let reported: Vec<_> = found.iter().map(|one| (one.code, one.path.as_str(), one.suggestion.as_deref())).collect();
     assert_eq!(
-        told,
+        reported,
         [
             (Code::NodeFieldMisplaced, "nodes[1].parameters.onError", Some("nodes[1].onError")),
             (Code::NodeFieldMisplaced, "nodes[1].parameters.options.retryOnFail", Some("nodes[1].retryOnFail"))

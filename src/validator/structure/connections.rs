@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, is_full, kind_of, quoted};
-use crate::document::json_path::Place;
+use crate::document::json_path::JsonPath;
 use crate::text::similar::{self, Shapes};
 
 /// Maximum number of unknown names for which a suggestion is made; each look-up goes over all nodes.
@@ -31,8 +31,8 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
         if is_full(checker.findings) {
             return;
         }
-        let connections = Place::Root("connections");
-        let at = Place::Key(&connections, source);
+        let connections = JsonPath::Root("connections");
+        let at = JsonPath::Key(&connections, source);
         if !checker.names.contains(source.as_str()) {
             let finding = Finding::error(Code::ConnectionSourceUnknown, at.written(), checker.unknown("starts at", source));
             let finding = finding.suggest(checker.meant(source));
@@ -46,24 +46,24 @@ pub(super) fn check(definition: &Definition, findings: &mut Vec<Finding>) {
             if is_full(checker.findings) {
                 return;
             }
-            checker.check_outputs(Place::Key(&at, kind), source, outputs);
+            checker.check_outputs(JsonPath::Key(&at, kind), source, outputs);
         }
     }
 }
 
 impl<'a> Checker<'a> {
-    fn check_outputs(&mut self, at: Place<'_>, source: &str, outputs: &Value) {
+    fn check_outputs(&mut self, at: JsonPath<'_>, source: &str, outputs: &Value) {
         let Value::Array(outputs) = outputs else {
             return self.wrong_shape(at, source, outputs, "an array with one array per output");
         };
         for (output, bucket) in outputs.iter().enumerate() {
-            let at = Place::Index(&at, output);
+            let at = JsonPath::Index(&at, output);
             match bucket {
                 // n8n writes null for an output in the middle that leads nowhere.
                 Value::Null => {}
                 Value::Array(entries) => {
                     for (position, entry) in entries.iter().enumerate() {
-                        self.check_entry(Place::Index(&at, position), source, entry);
+                        self.check_entry(JsonPath::Index(&at, position), source, entry);
                     }
                 }
                 other => self.wrong_shape(at, source, other, "an array of connections for this output"),
@@ -71,11 +71,11 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn check_entry(&mut self, at: Place<'_>, source: &str, entry: &Value) {
+    fn check_entry(&mut self, at: JsonPath<'_>, source: &str, entry: &Value) {
         let Value::Object(fields) = entry else {
             return self.wrong_shape(at, source, entry, r#"{"node": "...", "type": "main", "index": 0}"#);
         };
-        let node_at = Place::Key(&at, "node");
+        let node_at = JsonPath::Key(&at, "node");
         match fields.get("node") {
             Some(Value::String(target)) if !target.is_empty() => {
                 if !self.names.contains(target.as_str()) {
@@ -89,20 +89,20 @@ impl<'a> Checker<'a> {
         }
         match fields.get("type") {
             Some(Value::String(kind)) if !kind.is_empty() => {}
-            other => self.wrong_field(Place::Key(&at, "type"), source, other, r#"a connection type such as "main""#),
+            other => self.wrong_field(JsonPath::Key(&at, "type"), source, other, r#"a connection type such as "main""#),
         }
         match fields.get("index") {
             Some(Value::Number(number)) if number.as_f64().is_some_and(|n| n >= 0.0 && n.fract() == 0.0) => {}
-            other => self.wrong_field(Place::Key(&at, "index"), source, other, "a whole number from 0"),
+            other => self.wrong_field(JsonPath::Key(&at, "index"), source, other, "a whole number from 0"),
         }
     }
 
-    fn wrong_shape(&mut self, at: Place<'_>, source: &str, got: &Value, want: &str) {
+    fn wrong_shape(&mut self, at: JsonPath<'_>, source: &str, got: &Value, want: &str) {
         let finding = Finding::error(Code::ConnectionsInvalid, at.written(), "the connections have the wrong shape here");
         self.findings.push(finding.at_node(source).mismatch(kind_of(got), want));
     }
 
-    fn wrong_field(&mut self, at: Place<'_>, source: &str, got: Option<&Value>, want: &str) {
+    fn wrong_field(&mut self, at: JsonPath<'_>, source: &str, got: Option<&Value>, want: &str) {
         let got = got.map_or_else(|| "nothing".into(), kind_of);
         let finding = Finding::error(Code::ConnectionsInvalid, at.written(), "the connection is incomplete");
         self.findings.push(finding.at_node(source).mismatch(got, want));

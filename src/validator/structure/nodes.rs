@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::document::definition::{Definition, Node};
 use crate::document::finding::{Code, Finding, Severity, is_full, kind_of, quoted};
-use crate::document::json_path::{self, Place};
+use crate::document::json_path::{self, JsonPath};
 use crate::text::similar;
 
 const TEXT: &[&str] = &["id", "name", "notes", "onError", "type", "webhookId"];
@@ -150,14 +150,14 @@ fn check_fields(at: &str, node: &Node, findings: &mut Vec<Finding>) {
 /// before 2022). From any other value it reads no id and binds any credential of the type that it finds.
 fn check_credential(at: &str, node: &Node, kind: &str, reference: &Value, findings: &mut Vec<Finding>) {
     let want = r#"{"id": "...", "name": "..."}"#;
-    let credentials = Place::Root(at);
-    let credentials = Place::Key(&credentials, "credentials");
-    let at = Place::Key(&credentials, kind);
+    let credentials = JsonPath::Root(at);
+    let credentials = JsonPath::Key(&credentials, "credentials");
+    let at = JsonPath::Key(&credentials, kind);
     let wrong = match reference {
         Value::Null | Value::String(_) => None,
         Value::Object(fields) => ["id", "name"].iter().find_map(|key| {
             let value = fields.get(*key).filter(|v| !v.is_null() && !v.is_string() && !v.is_number())?;
-            Some((Place::Key(&at, key).written(), value))
+            Some((JsonPath::Key(&at, key).written(), value))
         }),
         other => Some((at.written(), other)),
     };

@@ -59,7 +59,7 @@ impl Content {
         let trust = |pair: &Pair| pair.trusted_by(self.authorities.as_bytes(), names);
         match trust(&self.current) {
             Trust::None => Stored::Broken,
-            found => Stored::Usable { current: self.current.held(found), next: self.next.as_ref().map(|next| next.held(trust(next))) },
+            found => Stored::Usable { current: self.current.facts(found), next: self.next.as_ref().map(|next| next.facts(trust(next))) },
         }
     }
 

@@ -104,12 +104,12 @@ pub struct Certificates {
 }
 
 /// A failed step.
-struct Trouble {
+struct StepError {
     step: &'static str,
     message: String,
 }
 
-impl Trouble {
+impl StepError {
     fn kubernetes(step: &'static str, attempt: &str, error: &kube::Error) -> Self {
         Self { step, message: objects::reconcile_error(attempt, error).message }
     }
@@ -155,12 +155,12 @@ impl Certificates {
                     self.note(None);
                     wrote
                 }
-                Ok(Err(trouble)) => {
-                    self.note(Some(&trouble));
+                Ok(Err(error)) => {
+                    self.note(Some(&error));
                     false
                 }
                 Err(_) => {
-                    self.note(Some(&Trouble { step: "read", message: "Kubernetes does not answer".to_owned() }));
+                    self.note(Some(&StepError { step: "read", message: "Kubernetes does not answer".to_owned() }));
                     false
                 }
             };
@@ -177,10 +177,10 @@ impl Certificates {
     }
 
     /// Counts an error, and logs it unless it is the same as before.
-    fn note(&self, trouble: Option<&Trouble>) {
-        let message = trouble.map_or_else(String::new, |trouble| {
-            self.metrics.errors.with_label_values(&[trouble.step]).inc();
-            trouble.message.clone()
+    fn note(&self, error: Option<&StepError>) {
+        let message = error.map_or_else(String::new, |error| {
+            self.metrics.errors.with_label_values(&[error.step]).inc();
+            error.message.clone()
         });
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         if *logged != message {
@@ -194,13 +194,13 @@ impl Certificates {
 
     /// Reads the Secret and the configuration, and takes the next step. Returns whether something was written, so that the next round
     /// follows at once.
-    async fn round(&self) -> Result<bool, Trouble> {
+    async fn round(&self) -> Result<bool, StepError> {
         let CertificateSettings { namespace, secret: name, configuration, names, .. } = &self.settings;
         let secret = objects::get::<Secret>(&self.client, Some(namespace), name).await;
-        let secret = secret.map_err(|error| Trouble::kubernetes("read", &format!("read Secret {namespace}/{name}"), &error))?;
+        let secret = secret.map_err(|error| StepError::kubernetes("read", &format!("read Secret {namespace}/{name}"), &error))?;
         let found = Configuration::read(&self.client, configuration).await;
-        let found =
-            found.map_err(|error| Trouble::kubernetes("read", &format!("read ValidatingWebhookConfiguration {configuration}"), &error))?;
+        let found = found
+            .map_err(|error| StepError::kubernetes("read", &format!("read ValidatingWebhookConfiguration {configuration}"), &error))?;
         let content = secret.as_ref().map(Content::read);
         let readable = content.as_ref().and_then(|content| content.as_ref().ok());
         if let Some(content) = readable.filter(|content| self.may_serve(content, secret.as_ref(), found.as_ref())) {
@@ -217,7 +217,7 @@ impl Certificates {
                     Some(Ok(content)) if content.current.is_valid() => None,
                     Some(Ok(_)) => Some("its certificate is not valid now; renew it".to_owned()),
                 };
-                lacks.map_or(Ok(false), |why| Err(Trouble { step: "secret", message: format!("Secret {namespace}/{name}: {why}") }))?
+                lacks.map_or(Ok(false), |why| Err(StepError { step: "secret", message: format!("Secret {namespace}/{name}: {why}") }))?
             }
         };
         let announces = match (readable, &found) {
@@ -271,7 +271,7 @@ impl Certificates {
         secret: Option<&Secret>,
         content: Option<&Result<Content, String>>,
         found: Option<&Configuration>,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<bool, StepError> {
         let CertificateSettings { namespace, secret: name, names, lifetime, .. } = &self.settings;
         let served = self.served.get();
         let (now, stored) = (Timestamp::now(), stored(secret, content, names));
@@ -284,7 +284,7 @@ impl Certificates {
             now,
             lifetime: *lifetime,
             stored,
-            served: served.as_ref().map(|pair| pair.held(pair.trusted_by(pair.authority().as_bytes(), names))),
+            served: served.as_ref().map(|pair| pair.facts(pair.trusted_by(pair.authority().as_bytes(), names))),
             announced: if trusted { Announced::Yes } else { Announced::No },
         };
         let step = decide(&facts);
@@ -292,12 +292,12 @@ impl Certificates {
             let message = format!(
                 "Secret {namespace}/{name} was not made by the operator, so it is not overwritten; delete it, choose another name with --webhook-secret, or use it with --webhook-certificates secret"
             );
-            return Err(Trouble { step: "secret", message });
+            return Err(StepError { step: "secret", message });
         }
         if step == Step::Keep || !self.fence.holds() {
             return Ok(false);
         }
-        let make = || issue(names, now, *lifetime).map_err(|message| Trouble { step: "issue", message });
+        let make = || issue(names, now, *lifetime).map_err(|message| StepError { step: "issue", message });
         let current = content.and_then(|content| content.as_ref().ok()).filter(|_| matches!(facts.stored, Stored::Usable { .. }));
         let (written, reason, note) = match (step, served, current) {
             (Step::Restore, Some(served), _) => (
@@ -323,7 +323,7 @@ impl Certificates {
     }
 
     /// Writes the Secret, unless somebody else has written it since it was read.
-    async fn write(&self, before: Option<&Secret>, content: &Content) -> Result<(), Trouble> {
+    async fn write(&self, before: Option<&Secret>, content: &Content) -> Result<(), StepError> {
         let CertificateSettings { namespace, secret: name, .. } = &self.settings;
         let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
         let version = before.and_then(|secret| secret.metadata.resource_version.clone());
@@ -333,11 +333,11 @@ impl Certificates {
             Some(before) => api.replace(name, &PostParams::default(), &Secret { type_: before.type_.clone(), ..secret }).await,
             None => api.create(&PostParams::default(), &secret).await,
         };
-        written.map(drop).map_err(|error| Trouble::kubernetes("write", &format!("write Secret {namespace}/{name}"), &error))
+        written.map(drop).map_err(|error| StepError::kubernetes("write", &format!("write Secret {namespace}/{name}"), &error))
     }
 
     /// Copies the authorities of the Secret to the configuration of the webhook, if they differ.
-    async fn announce(&self, secret: Option<&Secret>, content: &Content, found: &Configuration) -> Result<bool, Trouble> {
+    async fn announce(&self, secret: Option<&Secret>, content: &Content, found: &Configuration) -> Result<bool, StepError> {
         let usable = match self.settings.source {
             Source::CertManager => false,
             Source::Secret => !content.authorities.trim().is_empty() && !self.is_worse(content),
@@ -351,7 +351,7 @@ impl Certificates {
         }
         let name = &self.settings.configuration;
         found.put(&self.client, &content.authorities).await.map_err(|error| {
-            Trouble::kubernetes("announce", &format!("write the caBundle of ValidatingWebhookConfiguration {name}"), &error)
+            StepError::kubernetes("announce", &format!("write the caBundle of ValidatingWebhookConfiguration {name}"), &error)
         })?;
         let note = "wrote the authorities of the webhook's certificate to the caBundle";
         info!(configuration = name, "{note}");

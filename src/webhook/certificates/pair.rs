@@ -14,7 +14,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, Error};
 use x509_parser::parse_x509_certificate;
 
-use crate::domain::certificates::{Held, Validity};
+use crate::domain::certificates::{CertificateFacts, Validity};
 
 /// A certificate with its key.
 #[derive(Clone)]
@@ -96,8 +96,8 @@ impl Pair {
     }
 
     /// Returns the facts about this certificate for decisions.
-    pub(super) fn held(&self, trust: Trust) -> Held {
-        Held { validity: self.validity, names_fit: trust == Trust::Full }
+    pub(super) fn facts(&self, trust: Trust) -> CertificateFacts {
+        CertificateFacts { validity: self.validity, names_fit: trust == Trust::Full }
     }
 
     /// Returns the last certificate of the chain as PEM: that of its authority.

@@ -19,14 +19,14 @@ fn review(change: impl FnOnce(&mut Value)) -> Vec<u8> {
 #[test]
 fn a_review_is_read_without_the_owners_of_fields() {
     let Review { uid, kind, request } = read(&review(|_| {})).unwrap();
-    assert_eq!((uid.len(), kind, request.operation), (36, Kind::Workflow, Operation::Create));
+    assert_eq!((uid.len(), kind, request.operation), (36, Kind::Workflow, AdmissionOperation::Create));
     assert_eq!((request.namespace.as_str(), request.name.as_str()), ("team-a", "a"));
     assert_eq!(request.object, json!({ "metadata": { "name": "a" }, "spec": { "active": true } }));
     let deleted = read(&review(|review| {
         review["request"]["operation"] = json!("DELETE");
         review["request"]["object"] = Value::Null;
     }));
-    assert_eq!(deleted.unwrap().request.operation, Operation::Other);
+    assert_eq!(deleted.unwrap().request.operation, AdmissionOperation::Other);
     let scaled = read(&review(|review| review["request"]["subResource"] = json!("status")));
     assert!(scaled.unwrap().request.subresource);
     let generated = read(&review(|review| drop(review["request"].as_object_mut().unwrap().remove("name"))));
@@ -74,13 +74,13 @@ fn a_review_without_a_usable_object_is_denied() {
 
 #[test]
 fn the_answer_repeats_the_uid_and_bounds_what_it_says() {
-    let verdict = Verdict { denied: Some("wrong".to_owned()), warnings: vec!["x".repeat(10_000)] };
-    let answer = answer("u", &verdict);
+    let decision = AdmissionResponse { denied: Some("wrong".to_owned()), warnings: vec!["x".repeat(10_000)] };
+    let answer = answer("u", &decision);
     let response = &answer["response"];
     assert_eq!((&response["uid"], &response["allowed"], &response["status"]["code"]), (&json!("u"), &json!(false), &json!(403)));
     assert_eq!(response["status"]["message"], "wrong");
     assert!(response["warnings"][0].as_str().unwrap().len() <= 256);
-    let allowed = super::answer("u", &Verdict::allowed());
+    let allowed = super::answer("u", &AdmissionResponse::allowed());
     assert_eq!(allowed["response"], json!({ "uid": "u", "allowed": true }));
 }
 

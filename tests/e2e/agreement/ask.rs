@@ -12,7 +12,7 @@ use super::words::{Said, read_creation, read_publication};
 use crate::harness::n8n::{Answer, N8n};
 
 /// n8n's answer to a scratch workflow.
-enum Verdict {
+enum N8nAnswer {
     NotCreated(String),
     NotPublished(u16, String),
     Published,
@@ -38,37 +38,39 @@ pub(crate) async fn ask(n8n: &N8n, run: &str, reports: &[Report], catalog: &Cata
 /// Checks that n8n refuses the fence. An n8n that would publish scratch workflows is not asked about any.
 async fn test_fence(n8n: &N8n, run: &str) {
     let fence = fence(run);
-    let held = match verdict(n8n, &fence).await {
-        Verdict::NotPublished(status, message) => read_publication(status, &message, &Definition::default(), &fence.fence) == Said::Passed,
+    let held = match ask_n8n(n8n, &fence).await {
+        N8nAnswer::NotPublished(status, message) => {
+            read_publication(status, &message, &Definition::default(), &fence.fence) == Said::Passed
+        }
         _ => false,
     };
     assert!(held, "this n8n publishes a workflow that calls one which does not exist, so a scratch workflow could be published");
 }
 
 async fn said(n8n: &N8n, definition: &Definition, scratch: &Scratch) -> Said {
-    match verdict(n8n, scratch).await {
-        Verdict::NotCreated(message) => read_creation(&message),
-        Verdict::NotPublished(status, message) => read_publication(status, &message, definition, &scratch.fence),
-        Verdict::Published => panic!("a scratch workflow was published and deleted at once"),
-        Verdict::Failed(words) => Said::Unclear(words),
+    match ask_n8n(n8n, scratch).await {
+        N8nAnswer::NotCreated(message) => read_creation(&message),
+        N8nAnswer::NotPublished(status, message) => read_publication(status, &message, definition, &scratch.fence),
+        N8nAnswer::Published => panic!("a scratch workflow was published and deleted at once"),
+        N8nAnswer::Failed(words) => Said::Unclear(words),
     }
 }
 
 /// Creates the workflow, asks n8n to publish it, and deletes it.
-async fn verdict(n8n: &N8n, scratch: &Scratch) -> Verdict {
+async fn ask_n8n(n8n: &N8n, scratch: &Scratch) -> N8nAnswer {
     let created = n8n.api("POST", "/workflows", Some(json!(scratch.write))).await;
     let id = match (created.status, refusal(&created)) {
         (200, _) => created.json()["id"].as_str().expect("an id").to_owned(),
-        (_, Some(message)) => return Verdict::NotCreated(message),
-        (status, None) => return Verdict::Failed(format!("create workflow: HTTP {status}")),
+        (_, Some(message)) => return N8nAnswer::NotCreated(message),
+        (status, None) => return N8nAnswer::Failed(format!("create workflow: HTTP {status}")),
     };
     let published = n8n.api("POST", &format!("/workflows/{id}/publish"), Some(json!({}))).await;
     // Deleting it unpublishes it, too.
     n8n.delete(&id).await;
     match (published.status, refusal(&published)) {
-        (200, _) => Verdict::Published,
-        (status, Some(message)) => Verdict::NotPublished(status, message),
-        (status, None) => Verdict::Failed(format!("publish workflow: HTTP {status}")),
+        (200, _) => N8nAnswer::Published,
+        (status, Some(message)) => N8nAnswer::NotPublished(status, message),
+        (status, None) => N8nAnswer::Failed(format!("publish workflow: HTTP {status}")),
     }
 }
 

@@ -13,11 +13,11 @@ use super::words::Said;
 pub(crate) struct Table {
     /// n8n's answer and the remarks, by the name of the workflow.
     pub(crate) lines: Vec<(String, &'static str, Vec<Remark>)>,
-    /// Differences, and workflows without a verdict, in words.
+    /// Differences, and workflows without an answer, in words.
     notes: Vec<String>,
     counts: BTreeMap<(Subject, Outcome), usize>,
     asked: usize,
-    /// Number of workflows that could not be read, or on which n8n gave no understandable verdict.
+    /// Number of workflows that could not be read, or on which n8n gave no understandable answer.
     pub(crate) unasked: usize,
     /// True if n8n and the validator differ on any workflow.
     pub(crate) differs: bool,
@@ -44,7 +44,7 @@ impl Table {
             *self.counts.entry((remark.subject, remark.outcome)).or_default() += 1;
         }
         if let Said::Unclear(words) = said {
-            self.notes.push(format!("{}: n8n gives no verdict: {words}", report.name));
+            self.notes.push(format!("{}: n8n gives no answer: {words}", report.name));
         }
         let differences = comparison.remarks.iter().filter(|one| matches!(one.outcome, Outcome::Missed | Outcome::False));
         self.notes.extend(differences.map(|remark| format!("{}: {}", report.name, difference(remark))));
@@ -63,7 +63,7 @@ impl fmt::Display for Table {
             writeln!(f, "{:<12} {agreed:>7} {missed:>7} {wrong:>7} {beyond:>7}", word(*subject))?;
         }
         writeln!(f, "{} of {} nodes that n8n finds well configured have an error", self.flagged, self.well)?;
-        writeln!(f, "{} workflows asked about, {} without a verdict", self.asked, self.unasked)
+        writeln!(f, "{} workflows asked about, {} without an answer", self.asked, self.unasked)
     }
 }
 

@@ -129,7 +129,7 @@ impl N8n {
     /// Expects the workflow at a path to answer with a version.
     pub async fn expect_version(&self, path: &str, version: impl Serialize) {
         let wanted = json!(version);
-        let answer = self.settled(path, |answer| answer.json()["version"] == wanted).await;
+        let answer = self.answers_as(path, |answer| answer.json()["version"] == wanted).await;
         assert_eq!(answer.json()["version"], wanted, "{path}: {} {}", answer.status, answer.text);
     }
 
@@ -153,13 +153,13 @@ impl N8n {
 
     /// Expects a path to answer with a status.
     pub async fn answers(&self, path: &str, status: u16) {
-        let answer = self.settled(path, |answer| answer.status == status).await;
+        let answer = self.answers_as(path, |answer| answer.status == status).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.text);
     }
 
     /// Returns the response of a path once n8n has completed its last operation. Only an n8n that publishes later is given time: otherwise
     /// the first response counts.
-    async fn settled(&self, path: &str, as_wanted: impl Fn(&Answer) -> bool) -> Answer {
+    async fn answers_as(&self, path: &str, as_wanted: impl Fn(&Answer) -> bool) -> Answer {
         let started = Instant::now();
         loop {
             let answer = self.webhook("GET", path).await;

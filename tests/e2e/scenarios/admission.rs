@@ -114,7 +114,7 @@ async fn a_definition_that_was_accepted_stays_when_the_rules_move() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_at_the_limit_gives_the_same_verdict_each_time_and_an_apply_beyond_it_is_denied() {
+async fn a_dry_run_at_the_limit_gives_the_same_answer_each_time_and_an_apply_beyond_it_is_denied() {
     let (_standin, world, _admission) = world("limit", "Fail").await;
     let quota = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowQuota", "metadata": { "name": "team-a" },
         "spec": { "hard": { "workflows": 2, "activeWorkflows": 1 } } });

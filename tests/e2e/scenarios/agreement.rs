@@ -1,4 +1,4 @@
-//! Comparison of the validator with the real n8n: its verdict on each workflow is understood, and no scratch workflow stays. The ignored test
+//! Comparison of the validator with the real n8n: its answer to each workflow is understood, and no scratch workflow stays. The ignored test
 //! does so for the workflows of a folder (`make agreement`).
 
 use std::time::{Duration, Instant};
@@ -122,7 +122,7 @@ async fn the_validator_agrees_with_n8n_on_the_workflows_of_a_folder() {
     let reports = validate(&files::read(&[folder]), catalog);
     let table = ask(&n8n, &format!("agreement-{}", std::process::id()), &reports, catalog).await;
     println!("{table}");
-    assert!(table.unasked == 0 && !table.differs, "n8n and the validator differ, or some workflow has no verdict");
+    assert!(table.unasked == 0 && !table.differs, "n8n and the validator differ, or some workflow has no answer");
 }
 
 fn catalogue() -> Value {

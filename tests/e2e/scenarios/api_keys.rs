@@ -41,7 +41,7 @@ async fn a_corrected_api_key_is_used_by_the_next_retry() {
     standin.log().clear();
     world.secret("main-key", standin.api_key()).await;
     world.until_kind("N8nInstance", "main", "Ready", ready).await;
-    assert!(refused(&standin) <= 1, "only a call that was under way: {:#?}", standin.log().entries());
+    assert!(refused(&standin) <= 1, "only a call that was running: {:#?}", standin.log().entries());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,5 +57,5 @@ async fn a_deletion_uses_a_corrected_api_key_in_its_next_retry() {
     world.secret("main-key", standin.api_key()).await;
     world.until("a", "it is gone", Value::is_null).await;
     assert_eq!(world.n8n.workflow(&bound).await["message"], "Not Found");
-    assert!(refused(&standin) <= 2, "only calls that were under way: {:#?}", standin.log().entries());
+    assert!(refused(&standin) <= 2, "only calls that were running: {:#?}", standin.log().entries());
 }

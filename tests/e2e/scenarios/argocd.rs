@@ -152,7 +152,7 @@ fn hold_generations(object: &Value) {
 }
 
 /// Waits until the operator has seen the current generation, and the condition Ready is what the table says.
-async fn until_settled(world: &World, git: &Value) {
+async fn until_applied(world: &World, git: &Value) {
     let name = part(git, "name");
     let reason = match name {
         "customers" => "CredentialNotFound",
@@ -162,13 +162,13 @@ async fn until_settled(world: &World, git: &Value) {
         _ => "Succeeded",
     };
     let kind = git["kind"].as_str().expect("a kind");
-    let settled = |object: &Value| current(object) && condition(object, "Ready")["reason"] == reason;
+    let reported = |object: &Value| current(object) && condition(object, "Ready")["reason"] == reason;
     if kind == "Workflow" {
-        world.until_in(part(git, "namespace"), name, &format!("Ready is {reason}"), settled).await;
+        world.until_in(part(git, "namespace"), name, &format!("Ready is {reason}"), reported).await;
     } else if part(git, "namespace") == world.namespace {
-        world.until_kind(kind, name, &format!("Ready is {reason}"), settled).await;
+        world.until_kind(kind, name, &format!("Ready is {reason}"), reported).await;
     } else {
-        world.until_there(part(git, "namespace"), kind, name, &format!("Ready is {reason}"), settled).await;
+        world.until_there(part(git, "namespace"), kind, name, &format!("Ready is {reason}"), reported).await;
     }
 }
 
@@ -204,7 +204,7 @@ async fn stays_silent(name: &str, server_side: bool) {
             apply(&world, git, server_side, &[]);
         }
         for git in all.iter().filter(|git| is_ours(git)) {
-            until_settled(&world, git).await;
+            until_applied(&world, git).await;
         }
         reconcile_all(&world, &all, phase * ROUNDS / 2..(phase + 1) * ROUNDS / 2).await;
         for git in &all {

@@ -78,12 +78,12 @@ async fn meddle(n8n: &N8n, id: &str, deed: Deed) {
 }
 
 /// Waits until the object is Ready with the version of the spec, or rolled back to the last good one, and the webhook answers with that.
-async fn settles(world: &World, name: &str, state: &State, trail: &[Deed]) {
+async fn becomes_steady(world: &World, name: &str, state: &State, trail: &[Deed]) {
     let wanted = |object: &Value| {
         let rolled_back = state.good != state.version && condition(object, "RolledBack")["status"] == "True";
         current(object) && (ready(object) && state.good == state.version || rolled_back)
     };
-    let object = world.until(name, &format!("it settles after {trail:?}"), wanted).await;
+    let object = world.until(name, &format!("it becomes steady after {trail:?}"), wanted).await;
     let (started, good) = (std::time::Instant::now(), state.good.to_string());
     // Drift is noticed at the next interval, so for a moment the edit in n8n may still answer.
     loop {
@@ -101,7 +101,7 @@ async fn settles(world: &World, name: &str, state: &State, trail: &[Deed]) {
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    world.until(name, "it is settled", wanted).await;
+    world.until(name, "it is steady", wanted).await;
     assert_eq!(world.n8n.marked(&world.namespace, name).await.len(), 1, "{trail:?}");
 }
 
@@ -119,7 +119,7 @@ async fn play(world: &World, standin: Option<&StandIn>, name: &str, dice: &mut D
         match deed {
             Deed::EditSpec | Deed::BreakSpec => {
                 // A good version has to exist before a bad one can be rolled back to it.
-                settles(world, name, &state, &trail).await;
+                becomes_steady(world, name, &state, &trail).await;
                 let broken = matches!(deed, Deed::BreakSpec);
                 state.version += 1;
                 state.good = if broken { state.good } else { state.version };
@@ -149,15 +149,15 @@ async fn play(world: &World, standin: Option<&StandIn>, name: &str, dice: &mut D
             _ => {}
         }
         if dice.roll(2) == 0 {
-            settles(world, name, &state, &trail).await;
+            becomes_steady(world, name, &state, &trail).await;
         }
     }
     // Any draft that was left is replaced by the next real change.
-    settles(world, name, &state, &trail).await;
+    becomes_steady(world, name, &state, &trail).await;
     state.version += 1;
     state.good = state.version;
     apply(world, name, &state, false).await;
-    settles(world, name, &state, &trail).await;
+    becomes_steady(world, name, &state, &trail).await;
     trail
 }
 

@@ -207,9 +207,9 @@ async fn the_output_of_credentials_works_once_its_values_are_filled_in() {
     let workflow = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "a" }, "spec": spec });
     let file = std::env::temp_dir().join(format!("{}-workflow.json", world.namespace));
     std::fs::write(&file, workflow.to_string()).expect("a file is written");
-    let (code, skeletons, told) = weirkeeper(&["credentials", file.to_str().unwrap()], &BTreeMap::new());
+    let (code, skeletons, stderr) = weirkeeper(&["credentials", file.to_str().unwrap()], &BTreeMap::new());
     let _ = std::fs::remove_file(&file);
-    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(code, Some(0), "{stderr}");
     assert!(skeletons.contains("\n  name: REPLACE-ME\n") && skeletons.contains("\n  value: REPLACE-ME\n"), "{skeletons}");
     let value = value();
     let filled = skeletons.replace("name: REPLACE-ME", "name: X-Guard").replace("value: REPLACE-ME", &format!("value: {value}"));
@@ -241,8 +241,8 @@ async fn imported_credentials_are_adopted_with_the_workflows_that_use_them() {
     let url = world.stack.n8n_url();
     let arguments =
         ["import", "--url", &url, "--instance", "main", "--api-key-file", key.to_str().unwrap(), "--with-credentials", "--id", &workflow];
-    let (code, text, told) = weirkeeper(&arguments, &BTreeMap::new());
-    assert_eq!(code, Some(0), "{told}");
+    let (code, text, stderr) = weirkeeper(&arguments, &BTreeMap::new());
+    assert_eq!(code, Some(0), "{stderr}");
     assert!(!text.contains(&value), "no value is written");
     let objects = apply_all(&world, &text).await;
     let object = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap_or_else(|| panic!("{text}"));
@@ -274,18 +274,18 @@ async fn a_workflow_goes_live_once_a_person_has_authorised_its_credential() {
     let definition = with_node(answering(&path(&world, "a"), "1"), ask);
     world.workflow("a", named(&definition, "account")).await;
     // The status is also written while a reconciliation runs, before its conditions.
-    let told = |object: &Value| {
+    let waits = |object: &Value| {
         condition(object, "CredentialsReady")["message"].as_str().is_some_and(|message| message.contains("connect the account"))
     };
     let holds =
-        |object: &Value| object["status"]["requiredCredentials"][0]["state"] == "NeedsAuthorization" && told(object) && current(object);
+        |object: &Value| object["status"]["requiredCredentials"][0]["state"] == "NeedsAuthorization" && waits(object) && current(object);
     let waiting = world.until("a", "it needs an authorisation", holds).await;
     let message = condition(&waiting, "CredentialsReady")["message"].as_str().unwrap();
     assert!(message.contains("in n8n under Credentials and connect the account"), "{message}");
     world.n8n.expect_no_workflow(&path(&world, "a")).await;
     let made = world.get_kind("N8nCredential", "account").await;
     let id = made["status"]["n8nCredentialId"].as_str().unwrap();
-    // What n8n itself writes when the account is connected.
+    // The fields that n8n itself writes when the account is connected.
     let tokens = json!({ "access_token": value(), "token_type": "Bearer" });
     let connected = json!({ "isPartialData": true, "data": { "oauthTokenData": tokens } });
     let answer = world.n8n.api("PATCH", &format!("/credentials/{id}"), Some(connected)).await;

@@ -151,7 +151,7 @@ fn writes(standin: &crate::standin::StandIn) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_fields_and_missing_secrets_are_told_by_name_before_n8n_is_asked() {
+async fn wrong_fields_and_missing_secrets_are_reported_by_name_before_n8n_is_asked() {
     let world = World::on_real_n8n("cred-fields").await;
     let hidden = value("hidden");
     // A missing Secret is waited for.
@@ -296,10 +296,10 @@ async fn an_existing_credential_is_adopted_and_stays_when_its_object_goes() {
     assert_eq!((id(&object), object["status"]["origin"].as_str()), (theirs.clone(), Some("Adopted")));
     let shown = world.n8n.api("GET", &format!("/credentials/{theirs}"), None).await.json();
     assert!(shown["name"].as_str().is_some_and(|name| name.starts_with("Ours [wk-")), "{shown}");
-    credential(&world, "rival", json!({ "secretRef": { "name": "own" }, "adopt": { "id": theirs } })).await;
-    until_reason(&world, "rival", "Ready", "AlreadyClaimed").await;
-    world.api(KIND).delete("rival", &DeleteParams::default()).await.expect("the API server deletes");
-    world.until_kind(KIND, "rival", "it is gone", Value::is_null).await;
+    credential(&world, "competitor", json!({ "secretRef": { "name": "own" }, "adopt": { "id": theirs } })).await;
+    until_reason(&world, "competitor", "Ready", "AlreadyClaimed").await;
+    world.api(KIND).delete("competitor", &DeleteParams::default()).await.expect("the API server deletes");
+    world.until_kind(KIND, "competitor", "it is gone", Value::is_null).await;
 
     world.api(KIND).delete("adopter", &DeleteParams::default()).await.expect("the API server deletes");
     world.until_kind(KIND, "adopter", "it is gone", Value::is_null).await;

@@ -115,7 +115,7 @@ fn collect(value: &Value, found: &mut Vec<(&'static str, String)>) {
     }
 }
 
-fn verdicts(items: &[(&str, String)]) -> Vec<String> {
+fn answers(items: &[(&str, String)]) -> Vec<String> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/expressions.mjs");
     let mut node = Command::new("node").arg(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node runs");
     let mut stdin = node.stdin.take().expect("its stdin");
@@ -129,15 +129,15 @@ fn verdicts(items: &[(&str, String)]) -> Vec<String> {
 fn expressions_and_scripts_are_refused_when_n8n_refuses_them_and_only_then() {
     let own = |kind, texts: &[&str]| texts.iter().map(|text| (kind, (*text).to_owned())).collect::<Vec<_>>();
     let items = [own("expression", EXPRESSIONS), own("body", BODIES), published()].concat();
-    let verdicts = verdicts(&items);
-    assert_eq!(verdicts.len(), items.len());
+    let answers = answers(&items);
+    assert_eq!(answers.len(), items.len());
     let disagreements: Vec<String> = items
         .iter()
-        .zip(&verdicts)
-        .filter(|((kind, text), verdict)| refused(kind, text) == verdict.is_empty())
-        .map(|((kind, text), verdict)| format!("{kind} {text:?}: n8n says {verdict:?}"))
+        .zip(&answers)
+        .filter(|((kind, text), answer)| refused(kind, text) == answer.is_empty())
+        .map(|((kind, text), answer)| format!("{kind} {text:?}: n8n says {answer:?}"))
         .collect();
-    let taken = verdicts.iter().filter(|verdict| verdict.is_empty()).count();
-    println!("n8n takes {taken} and refuses {}; {} disagreements", verdicts.len() - taken, disagreements.len());
+    let taken = answers.iter().filter(|answer| answer.is_empty()).count();
+    println!("n8n takes {taken} and refuses {}; {} disagreements", answers.len() - taken, disagreements.len());
     assert!(disagreements.is_empty(), "{}", disagreements.join("\n"));
 }

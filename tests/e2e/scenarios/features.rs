@@ -304,15 +304,15 @@ async fn suspension_pins_and_webhook_paths_work_as_documented() {
     world.until("a", "version 3 is published", |object| object["status"]["activeVersion"] == 3 && ready(object)).await;
     assert_eq!(one["status"]["n8nWorkflowId"], pinned["status"]["n8nWorkflowId"]);
     // A path has one owner; the other is published without intervention when it is free.
-    world.workflow("rival", json!({ "active": true, "definition": answering(&path(&world, "a"), "rival") })).await;
-    let waiting = world.until_reason("rival", "Ready", "WebhookPathTaken").await;
+    world.workflow("competitor", json!({ "active": true, "definition": answering(&path(&world, "a"), "competitor") })).await;
+    let waiting = world.until_reason("competitor", "Ready", "WebhookPathTaken").await;
     assert_eq!(condition(&waiting, "Stalled")["status"], "False");
     world.delete("a").await;
-    world.until_ready("rival").await;
-    world.n8n.expect_version(&path(&world, "a"), "rival").await;
+    world.until_ready("competitor").await;
+    world.n8n.expect_version(&path(&world, "a"), "competitor").await;
     // An export of n8n can be pasted unchanged.
-    let export = world.n8n.workflow(&id(&world.get("rival").await)).await;
-    let version = world.get("rival").await["status"]["activeVersion"].clone();
-    world.workflow("rival", json!({ "active": true, "definition": export })).await;
-    assert_eq!(world.until_ready("rival").await["status"]["activeVersion"], version, "an export of itself is no new version");
+    let export = world.n8n.workflow(&id(&world.get("competitor").await)).await;
+    let version = world.get("competitor").await["status"]["activeVersion"].clone();
+    world.workflow("competitor", json!({ "active": true, "definition": export })).await;
+    assert_eq!(world.until_ready("competitor").await["status"]["activeVersion"], version, "an export of itself is no new version");
 }

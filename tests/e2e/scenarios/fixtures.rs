@@ -61,7 +61,7 @@ impl Bench {
     }
 
     /// Returns what n8n does with a file: refuse to `create` or to `publish` it, or `published`; `never` if it cannot be sent.
-    async fn verdict(&self, text: &str) -> (&'static str, String) {
+    async fn answer_of_n8n(&self, text: &str) -> (&'static str, String) {
         let Ok(mut document) = serde_json::from_str::<Value>(text) else { return ("never", String::new()) };
         if let Some(fields) = document.as_object_mut() {
             fields.remove("active");
@@ -107,7 +107,7 @@ async fn n8n_responds_to_each_broken_fixture_as_the_table_lists() {
         sound.push(counterpart);
         // Rows with these results are published; docs/findings.md describes the consequences.
         let wanted = if matches!(wanted, "run" | "takes" | "loses") { "published" } else { wanted };
-        let (did, answer) = bench.verdict(&read(&format!("broken/{file}"))).await;
+        let (did, answer) = bench.answer_of_n8n(&read(&format!("broken/{file}"))).await;
         if did != wanted {
             complaints.push(format!("{file}: want {wanted}, got {did}: {answer}"));
         }
@@ -115,7 +115,7 @@ async fn n8n_responds_to_each_broken_fixture_as_the_table_lists() {
     sound.sort_unstable();
     sound.dedup();
     for file in sound {
-        let (did, answer) = bench.verdict(&read(&format!("sound/{file}"))).await;
+        let (did, answer) = bench.answer_of_n8n(&read(&format!("sound/{file}"))).await;
         if did != "published" {
             complaints.push(format!("{file}: {did}: {answer}"));
         }

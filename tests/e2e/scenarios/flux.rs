@@ -64,7 +64,7 @@ impl<'a> Kustomization<'a> {
     }
 }
 
-/// What one reconciliation reports.
+/// Report of one reconciliation.
 #[derive(Debug)]
 struct Reported(Vec<Value>);
 

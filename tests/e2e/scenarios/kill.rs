@@ -50,7 +50,7 @@ async fn apply(world: &World, name: &str, version: u64) {
 }
 
 /// Waits until everything wanted is Ready once and correct, and nothing else of this world is in n8n.
-async fn settled(world: &World, wanted: &Wanted, objects: u64) {
+async fn all_ready(world: &World, wanted: &Wanted, objects: u64) {
     for (name, version) in wanted {
         let object = world.until(name, "Ready", ready).await;
         let id = object["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
@@ -76,7 +76,7 @@ async fn a_hundred_kills_make_no_duplicate_and_leave_nothing_behind() {
     let started = Instant::now();
     let mut dice = Dice(seed);
     let wanted = torment(&mut world, &mut dice, 12, KILLS).await;
-    settled(&world, &wanted, 12).await;
+    all_ready(&world, &wanted, 12).await;
     let creates = standin.log().count("POST", "/api/v1/workflows");
     let duplicates = standin.duplicates_seen(MARK);
     println!(
@@ -97,6 +97,6 @@ async fn twenty_five_kills_on_the_real_n8n_make_no_duplicate_and_leave_nothing_b
     let seed = 0x5eed_0002;
     let started = Instant::now();
     let wanted = torment(&mut world, &mut Dice(seed), 8, KILLS).await;
-    settled(&world, &wanted, 8).await;
+    all_ready(&world, &wanted, 8).await;
     println!("kill test on the real n8n: {KILLS} kills, {} objects in the end, {:?}", wanted.len(), started.elapsed());
 }

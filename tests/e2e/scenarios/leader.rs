@@ -111,11 +111,11 @@ async fn a_leader_that_was_stopped_until_its_lease_expired_writes_nothing_when_i
     for name in &names {
         world.until_ready(name).await;
     }
-    let settled = standin.log().writes().len();
+    let before = standin.log().writes().len();
     world.operator.signal("CONT");
     until(&world.operator, "weirkeeper_leading 0").await;
     assert!(world.operator.log().contains("the lease is lost"), "{}", world.operator.tail());
-    let late = standin.log().writes().len() - settled;
+    let late = standin.log().writes().len() - before;
     println!("lease: {late} writes to n8n came from the leader that had slept");
     assert_eq!(late, 0);
     assert_eq!(standin.duplicates_seen("weirkeeper.dev/owner").len(), 0);

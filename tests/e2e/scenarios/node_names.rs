@@ -44,7 +44,7 @@ fn document(name: &str, path: &str, is_trigger: bool) -> Value {
 }
 
 /// Returns the result in n8n, as the severity that the finding should have.
-async fn verdict(n8n: &N8n, document: &Value, path: &str) -> Option<Severity> {
+async fn severity(n8n: &N8n, document: &Value, path: &str) -> Option<Severity> {
     let made = n8n.api("POST", "/workflows", Some(document.clone())).await;
     assert_eq!(made.status, 200, "{}", made.text);
     let id = made.json()["id"].as_str().unwrap().to_owned();
@@ -70,7 +70,7 @@ async fn node_names_that_break_n8n_are_those_that_the_validator_refuses() {
         for is_trigger in [false, true] {
             let path = format!("names-{:x}", rand());
             // The more severe of the two.
-            did = [did, verdict(&n8n, &document(name, &path, is_trigger), &path).await].into_iter().flatten().min();
+            did = [did, severity(&n8n, &document(name, &path, is_trigger), &path).await].into_iter().flatten().min();
         }
         let definition = parse_and_check(&document(name, "names", false)).unwrap().definition;
         let findings = check_structure(&definition);

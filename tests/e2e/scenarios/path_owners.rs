@@ -80,13 +80,13 @@ async fn a_version_that_moves_to_another_path_keeps_the_old_one_until_it_is_live
         return;
     }
     let (standin, world) = world("pathmoved").await;
-    apply(&world, "rival", false, answering(&path(&world, "p"), "rival")).await;
-    world.until_ready("rival").await;
+    apply(&world, "competitor", false, answering(&path(&world, "p"), "competitor")).await;
+    world.until_ready("competitor").await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     apply(&world, "mover", true, answering(&path(&world, "p"), "1")).await;
     let mover = id(&world.until_ready("mover").await);
-    apply(&world, "rival", true, answering(&path(&world, "p"), "rival")).await;
-    world.until_reason("rival", "Ready", "WebhookPathTaken").await;
+    apply(&world, "competitor", true, answering(&path(&world, "p"), "competitor")).await;
+    world.until_reason("competitor", "Ready", "WebhookPathTaken").await;
     // Version 2 has another path, and n8n takes the workflow offline when it is published.
     let bad = bad_cron(answering(&path(&world, "q"), "2"));
     let publish = format!("/api/v1/workflows/{mover}/publish");
@@ -94,18 +94,18 @@ async fn a_version_that_moves_to_another_path_keeps_the_old_one_until_it_is_live
     let publishing = standin.faults().add(Rule::on("POST", &publish, Fault::Held(gate.clone())).once());
     apply(&world, "mover", true, bad).await;
     until_fired(&standin, publishing).await;
-    world.annotate("Workflow", "rival", "requested-at", json!("meanwhile")).await;
-    world.until("rival", "its reconciliation is over", handled("meanwhile")).await;
+    world.annotate("Workflow", "competitor", "requested-at", json!("meanwhile")).await;
+    world.until("competitor", "its reconciliation is over", handled("meanwhile")).await;
     gate.open();
     world.until_reason("mover", "RolledBack", "RolledBack").await;
     world.n8n.expect_version(&path(&world, "p"), "1").await;
-    let waits = world.get("rival").await;
+    let waits = world.get("competitor").await;
     assert_eq!(condition(&waits, "Ready")["reason"], "WebhookPathTaken");
     // Version 3 has that path, and the old path is free.
     apply(&world, "mover", true, answering(&path(&world, "q"), "3")).await;
     world.until_ready("mover").await;
     world.n8n.expect_version(&path(&world, "q"), "3").await;
-    until_published_on(&world, "rival", "p", "rival").await;
+    until_published_on(&world, "competitor", "p", "competitor").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,7 +71,7 @@ async fn what_breaks_a_rule_never_reaches_n8n_and_the_condition_says_what_to_cha
         assert_eq!((&object["status"]["n8nWorkflowId"], &object["status"]["history"]), (&Value::Null, &Value::Null));
     }
     assert_eq!(standin.log().writes().len(), 0, "nothing was sent");
-    // What meets the rules is deployed beside them.
+    // A Workflow that meets the rules is deployed beside them.
     let fine = with_node(with_node(called(&path("g")), http("=https://api.example.com/{{ $json.body.id }}")), every(10));
     world.workflow("g", json!({ "active": true, "definition": fine })).await;
     world.until_ready("g").await;
@@ -111,7 +111,7 @@ async fn a_later_rule_leaves_what_is_published_and_holds_its_next_version() {
         })
         .await;
     world.n8n.expect_version(&path, "1").await;
-    // A pinned version is judged, too, and the rule can be lifted.
+    // A pinned version is evaluated, too, and the rule can be lifted.
     world.annotate("Workflow", "a", "pinned-version", json!("1")).await;
     denied(&world, "a", &["version 1, which is pinned", "no-answers"]).await;
     world.annotate("Workflow", "a", "pinned-version", Value::Null).await;
@@ -145,7 +145,7 @@ async fn a_rule_with_enforce_running_unpublishes_and_its_end_publishes_again() {
     let published = world.n8n.api("POST", &format!("/workflows/{}/activate", id(&object)), None).await;
     assert_eq!(published.status, 200, "{}", published.text);
     world.n8n.expect_no_workflow_soon(&path).await;
-    // What meets the rule goes live, although drift is only reported.
+    // A version that meets the rule goes live, although drift is only reported.
     policy(&world, "no-answers", json!({ "deniedNodeTypes": ["n8n-nodes-base.executeCommand"], "enforce": "Running" })).await;
     world.until_ready("a").await;
     world.n8n.expect_version(&path, "1").await;

@@ -145,7 +145,7 @@ async fn kubectl_and_the_condition_say_the_same_words_about_every_rule() {
         in_force(&world, &case.rules).await;
         stored(&world, &workflow(&name, json!({ "definition": case.definition }))).await;
         let decided = |object: &Value| current(object) && !condition(object, "Validated").is_null();
-        let object = world.until(&name, "it is judged", decided).await;
+        let object = world.until(&name, "it is evaluated", decided).await;
         let said = condition(&object, "Validated");
         let message = said["message"].as_str().expect("a message");
         let reason = if matches!(case.wanted, Wanted::Denied(_)) { "PolicyDenied" } else { "Valid" };

@@ -1,4 +1,4 @@
-//! Changes of workflows by prompts on the real n8n: what is not asked for stays byte for byte, and the conversation is told.
+//! Changes of workflows by prompts on the real n8n: what is not asked for stays byte for byte, and the model reads the conversation.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn others(workflow: &Value, changed: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_prompt_changes_one_node_in_n8n_and_is_told_what_was_said_and_edited_before() {
+async fn a_changed_prompt_changes_one_node_in_n8n_and_the_model_reads_what_was_said_and_edited_before() {
     let world = World::on_real_n8n("prompt-edit").await;
     let path = format!("{}/widgets", world.namespace);
     let first = said(answering(&path, "seven"));
@@ -68,7 +68,7 @@ async fn a_changed_prompt_changes_one_node_in_n8n_and_is_told_what_was_said_and_
     for part in [long.as_str(), "made and deployed: It is started by", "a person changed in n8n, which was reverted: node"] {
         assert!(asked.contains(part), "{part}: {asked}");
     }
-    assert!(!asked.contains("octopus"), "values of edits are not told");
+    assert!(!asked.contains("octopus"), "values of edits are not sent");
     assert_eq!(done["status"]["usage"]["attempts"], 1);
 }
 
@@ -103,7 +103,7 @@ async fn a_workflow_of_its_own_begins_with_another_one_which_may_go_later() {
     let value = |workflow: &Value| workflow["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"].clone();
     assert_eq!((value(&before), value(&after)), (json!("short"), json!("long")));
 
-    // What is deployed depends neither on the workflow that it began with nor on the provider.
+    // The deployed workflow depends neither on the workflow that it began with nor on the provider.
     world.delete("base").await;
     world.api("ModelProvider").delete("models", &Default::default()).await.expect("the API server deletes");
     world.annotate("WorkflowPrompt", "longer", "requested-at", json!("1")).await;

@@ -76,7 +76,7 @@ async fn nonsense_of_a_real_model_ends_with_everything_intact_and_the_budget_set
     };
     world.until_kind("WorkflowQuota", "budget", "what was used is settled", settled).await;
     assert_eq!(world.get("nonsense").await, Value::Null, "nothing is deployed without an approval");
-    // What ran before still runs, and the prompt can be deleted.
+    // The workflow that ran before still runs, and the prompt can be deleted.
     assert_eq!(world.get("other").await["status"]["history"], other["status"]["history"]);
     assert_eq!(world.n8n.webhook("GET", &format!("{}/other", world.namespace)).await.status, 200);
     world.api("WorkflowPrompt").delete("nonsense", &Default::default()).await.expect("the API server deletes");

@@ -108,7 +108,7 @@ async fn a_model_is_asked_once_and_its_workflow_answers() {
     let usage = &done["status"]["usage"];
     assert_eq!((server.completions().len(), usage["calls"].as_array().map(Vec::len)), (1, Some(1)), "{usage}");
     assert!(usage["tokens"].as_i64() > Some(100) && usage["cost"] != "0.00" && usage["attempts"] == 1, "{usage}");
-    // What was reserved is settled to what was used.
+    // The reservation is settled to the actual use.
     let settled = |quota: &Value| {
         let used = &quota["status"]["used"];
         used["generationsPerDay"] == 1 && used["tokensPerDay"] == usage["tokens"] && quota["status"]["reservations"].is_null()
@@ -228,8 +228,8 @@ async fn a_model_that_is_away_is_asked_again_and_costs_nothing_meanwhile() {
     });
     provider(&world, &server).await;
     prompt(&world, "waits", &for_a_model("x"), json!({ "providerRef": { "name": "models" } })).await;
-    let told = |object: &Value| condition(object, "Ready")["reason"] == "Unauthorized";
-    let waiting = world.until_kind("WorkflowPrompt", "waits", "it says that the key is refused", told).await;
+    let refused = |object: &Value| condition(object, "Ready")["reason"] == "Unauthorized";
+    let waiting = world.until_kind("WorkflowPrompt", "waits", "it says that the key is refused", refused).await;
     assert_eq!(condition(&waiting, "Stalled")["status"], "True", "a person has to act, and it is tried again nevertheless");
     assert!(waiting["status"]["usage"]["calls"].is_null(), "{}", waiting["status"]["usage"]);
     // It stays where it is while it is tried again and again.

@@ -95,7 +95,7 @@ async fn a_corrected_key_is_noticed_and_no_key_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_down_or_is_none_is_told_apart_and_found_again() {
+async fn a_server_that_is_down_or_is_none_is_distinguished_and_found_again() {
     let world = world("provider-down").await;
     world.secret("key", &key("down")).await;
     let state = Arc::new(AtomicU8::new(0));

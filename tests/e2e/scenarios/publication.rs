@@ -45,7 +45,7 @@ async fn a_probe_that_an_earlier_version_answered_counts_neither_for_nor_against
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_saved_executions_a_probe_waits_until_n8n_had_time_to_set_up_the_version() {
-    let (standin, world) = on_stand_in("untold", Duration::ZERO).await;
+    let (standin, world) = on_stand_in("unnoticed", Duration::ZERO).await;
     let unsaved = |version| {
         let mut definition = answering(&path(&world, "a"), version);
         definition["settings"]["saveDataSuccessExecution"] = json!("none");

@@ -222,20 +222,20 @@ async fn a_version_that_is_not_good_yet_keeps_the_path_that_its_rollback_needs()
     let check = json!({ "healthCheck": { "bakeTime": "10m", "minimumExecutions": 3, "maximumErrorRate": 20 } });
     apply(&world, "mover", failing(&path(&world, "q"), "2"), check).await;
     world.until("mover", "version 2 bakes", |object| condition(object, "Healthy")["reason"] == "Baking").await;
-    apply(&world, "rival", answering(&path(&world, "p"), "rival"), json!({})).await;
-    world.until_reason("rival", "Ready", "WebhookPathTaken").await;
+    apply(&world, "competitor", answering(&path(&world, "p"), "competitor"), json!({})).await;
+    world.until_reason("competitor", "Ready", "WebhookPathTaken").await;
     world.n8n.answers(&path(&world, "q"), 500).await;
     call(&world, "q", 4).await;
     reconcile(&world, "mover", "1").await;
     world.until_reason("mover", "RolledBack", "RolledBack").await;
     world.n8n.expect_version(&path(&world, "p"), "1").await;
-    assert_eq!(condition(&reconcile(&world, "rival", "1").await, "Ready")["reason"], "WebhookPathTaken");
+    assert_eq!(condition(&reconcile(&world, "competitor", "1").await, "Ready")["reason"], "WebhookPathTaken");
     // Once it is good, it needs the previous version no more.
     let check = json!({ "healthCheck": { "bakeTime": "1s", "minimumExecutions": 1 } });
     apply(&world, "mover", answering(&path(&world, "q"), "3"), check).await;
     world.until("mover", "version 3 is good", |object| object["status"]["history"][0]["result"] == "Good").await;
-    world.until("rival", "it is published automatically", ready).await;
-    world.n8n.expect_version(&path(&world, "p"), "rival").await;
+    world.until("competitor", "it is published automatically", ready).await;
+    world.n8n.expect_version(&path(&world, "p"), "competitor").await;
     world.n8n.expect_version(&path(&world, "q"), "3").await;
 }
 

@@ -227,7 +227,7 @@ async fn a_suspended_workflow_claims_no_place_and_waits_for_one_when_it_is_resum
     world.until_reason("a", "Ready", "QuotaExceeded").await;
     world.delete("b").await;
     world.until_ready("a").await;
-    // What is in n8n keeps its place while it is suspended.
+    // A workflow in n8n keeps its place while it is suspended.
     world.workflow("a", spec(true)).await;
     world.until("a", "it is suspended", |object| current(object) && condition(object, "Ready")["reason"] == "Suspended").await;
     apply(&world, "c", false, "1").await;

@@ -63,7 +63,7 @@ impl Census {
             loop {
                 let counts = counted(&asked, &of).await;
                 noted.lock().expect("no thread panicked").note(counts);
-                // What is in n8n stays until the end, so that a look sees it; without a pause looks are most of what n8n does.
+                // A workflow in n8n stays until the end, so that a look sees it; without a pause looks are most of what n8n does.
                 tokio::time::sleep(Duration::from_millis(250)).await;
             }
         });

@@ -151,7 +151,7 @@ async fn the_workflow_of_a_prompt_sends_only_secrets_that_the_author_of_the_prom
     assert!(message.contains("more than two Secrets") || message.contains("sends Secret a"), "{message}");
     assert_eq!(refusal(&apply(&world, "bob", &prompt("three", three))), None, "who reads all Secrets may name many");
 
-    // What leaves the Secret where it goes needs no access to it; what may lead it elsewhere does.
+    // A change that leaves the Secret where it goes needs no access to it; what may lead it elsewhere does.
     assert_eq!(refusal(&apply(&world, "bob", &prompt("a", sends(&["token"])))), None);
     for harmless in [
         json!({ "metadata": { "labels": { "team": "a" }, "annotations": { "weirkeeper.dev/requested-at": "now" } } }),

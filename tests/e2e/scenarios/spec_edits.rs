@@ -184,7 +184,7 @@ async fn a_write_of_an_operator_that_was_killed_is_not_reported_as_a_change_in_n
             let id = killed_after_the_write(&standin, &mut world, &name, policy, active).await;
             version(&world, &name, next, policy, more.clone()).await;
             world.operator.start();
-            let object = world.until(&name, "it is settled", |object| ready(object) && object["status"]["intent"].is_null()).await;
+            let object = world.until(&name, "it is steady", |object| ready(object) && object["status"]["intent"].is_null()).await;
             let workflow = standin.workflow(&id).expect("it is there");
             assert_eq!(workflow["active"], more["active"], "{name} {policy}");
             assert_eq!(workflow["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"], next, "{name} {policy}");

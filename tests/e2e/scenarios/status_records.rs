@@ -33,9 +33,9 @@ async fn a_tag_whose_removal_failed_is_removed_later() {
     world.workflow("a", spec(json!(["second"]))).await;
     world.until("a", "the removal failed", |object| standin.faults().fired(rule) > 0 && !ready(object)).await;
     standin.faults().clear();
-    let settled =
+    let object =
         world.until("a", "the new tag is recorded", |object| object["status"]["addedTags"] == json!(["second"]) && ready(object)).await;
-    assert_eq!(tags(&world, &id).await, ["second"], "{:#}", settled["status"]);
+    assert_eq!(tags(&world, &id).await, ["second"], "{:#}", object["status"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,14 +99,14 @@ async fn a_template_that_is_missing_or_not_allowed_is_waited_for() {
         spec
     };
     made(&world, "a", json!({"namespace": home})).await;
-    let told = |object: &Value| condition(object, "Ready")["message"].as_str().unwrap_or_default().to_owned();
-    let missing = told(&world.until_reason("a", "Ready", "TemplateNotFound").await);
+    let message_of = |object: &Value| condition(object, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+    let missing = message_of(&world.until_reason("a", "Ready", "TemplateNotFound").await);
     template(&world, "answers", Some(&home), from(json!({"from": "Same"}))).await;
     world.until_there(&home, "WorkflowTemplate", "answers", "Ready", ready).await;
     world.annotate("Workflow", "a", "requested-at", json!("1")).await;
     let denied =
         world.until("a", "it was looked at again", |object| current(object) && object["status"]["lastHandledRequestedAt"] == "1").await;
-    assert_eq!(told(&denied), missing, "nobody learns that it exists");
+    assert_eq!(message_of(&denied), missing, "nobody learns that it exists");
     let labels = json!({"from": "Selector", "selector": {"matchLabels": {"team": world.namespace}}});
     template(&world, "answers", Some(&home), from(labels)).await;
     world.until_ready("a").await;
@@ -119,11 +119,11 @@ async fn bad_inputs_and_broken_templates_are_named_and_nothing_is_deployed() {
     template(&world, "answers", None, answering("")).await;
     made(&world, "a", json!({})).await;
     world.until_ready("a").await;
-    let told = |object: &Value| condition(object, "Stalled")["message"].as_str().unwrap_or_default().to_owned();
+    let message_of = |object: &Value| condition(object, "Stalled")["message"].as_str().unwrap_or_default().to_owned();
     made(&world, "a", json!({"inputs": {"pth": "x", "version": 7}})).await;
     let stalled = world.until_reason("a", "Stalled", "TemplateInputsInvalid").await;
     for part in ["inputs.pth", "did you mean \"path\"?", "inputs.path", "required", "inputs.version", "want a text"] {
-        assert!(told(&stalled).contains(part), "{part} is not in {}", told(&stalled));
+        assert!(message_of(&stalled).contains(part), "{part} is not in {}", message_of(&stalled));
     }
     world.n8n.expect_version(&path(&world, "a"), "1").await;
     made(&world, "a", json!({"inputs": {"path": path(&world, "a"), "version": "={{ $env.PATH }}"}})).await;
@@ -135,7 +135,11 @@ async fn bad_inputs_and_broken_templates_are_named_and_nothing_is_deployed() {
     template(&world, "answers", None, broken).await;
     let held =
         world.until_kind("WorkflowTemplate", "answers", "it is Stalled", |object| condition(object, "Stalled")["status"] == "True").await;
-    assert!(told(&held).contains("compact.nodes[1].use") && condition(&held, "Stalled")["reason"] == "TemplateInvalid", "{}", told(&held));
+    assert!(
+        message_of(&held).contains("compact.nodes[1].use") && condition(&held, "Stalled")["reason"] == "TemplateInvalid",
+        "{}",
+        message_of(&held)
+    );
     world.until_reason("a", "Stalled", "TemplateInvalid").await;
     world.n8n.expect_version(&path(&world, "a"), "={{ $env.PATH }}").await;
 }

@@ -136,7 +136,7 @@ async fn a_stricter_validator_blocks_no_definition_that_was_accepted() {
     world.annotate("N8nInstance", "main", "requested-at", json!("1")).await;
     let reported =
         |object: &Value| message(object, "Validated").contains("accepted earlier") && message(object, "Validated").contains("1 error");
-    let published = world.until("a", "its version is judged anew", reported).await;
+    let published = world.until("a", "its version is evaluated anew", reported).await;
     assert!(ready(&published) && condition(&published, "Validated")["status"] == "True", "{published:#}");
     world.operator.kill();
     world.operator.start();

@@ -73,20 +73,20 @@ fn a_definition_in_another_namespace_needs_grants_for_what_it_reaches() {
         "connections": {}, "settings": {},
     }));
     let definition = definition.unwrap().definition;
-    let judged = |more: Value, namespace: &str, target: &N8nInstanceSpec, certain: bool| {
+    let reviewed = |more: Value, namespace: &str, target: &N8nInstanceSpec, certain: bool| {
         let facts = InstanceFacts { namespace: "ops", spec: Some(target), labels: None };
         let catalog = (Catalog::embedded(), certain);
         problems(&spec(more), Some(&definition), (namespace, "a"), facts, catalog, &|_| Some(Vec::new()))
     };
     let closed = instance(json!({}));
-    let denied = judged(json!({}), "team-a", &closed, true);
+    let denied = reviewed(json!({}), "team-a", &closed, true);
     assert!(denied[0].0 && denied[0].1.contains("spec.grants[].nodeTypes"), "{denied:?}");
-    assert!(!judged(json!({}), "team-a", &closed, false)[0].0, "the catalogue may be another one");
-    assert_eq!(judged(json!({}), "ops", &closed, true), []);
+    assert!(!reviewed(json!({}), "team-a", &closed, false)[0].0, "the catalogue may be another one");
+    assert_eq!(reviewed(json!({}), "ops", &closed, true), []);
     let granted = instance(json!({ "grants": [{ "namespaces": ["*"], "nodeTypes": ["n8n-nodes-base.code"] }] }));
-    assert!(judged(json!({}), "team-a", &granted, true)[0].1.contains("calls workflow OLD1"));
+    assert!(reviewed(json!({}), "team-a", &granted, true)[0].1.contains("calls workflow OLD1"));
     let mapped = json!({ "references": [{ "id": "OLD1", "workflowRef": { "name": "child" } }] });
-    assert_eq!(judged(mapped, "team-a", &granted, true), []);
+    assert_eq!(reviewed(mapped, "team-a", &granted, true), []);
 }
 
 #[test]
@@ -100,14 +100,15 @@ fn a_ring_is_denied_and_a_missing_reference_is_a_warning() {
         "d" => Some(vec!["d".to_owned()]),
         _ => None,
     };
-    let judged = |name: &str, spec_of: Value| problems(&spec(spec_of), None, ("team-a", name), facts, (Catalog::embedded(), true), &known);
+    let reviewed =
+        |name: &str, spec_of: Value| problems(&spec(spec_of), None, ("team-a", name), facts, (Catalog::embedded(), true), &known);
     assert_eq!(
-        judged("a", to(&["b"])),
+        reviewed("a", to(&["b"])),
         [(true, "reference cycle between Workflows: a -> b -> c -> a; remove one of the references".to_owned())]
     );
-    assert_eq!(judged("a", to(&["a"])), [(true, "reference cycle between Workflows: a -> a; remove one of the references".to_owned())]);
-    assert_eq!(judged("e", to(&["b", "d"])), []);
-    assert_eq!(judged("", to(&["b"])), [], "a generated name is new");
-    let missing = judged("a", to(&["z"]));
+    assert_eq!(reviewed("a", to(&["a"])), [(true, "reference cycle between Workflows: a -> a; remove one of the references".to_owned())]);
+    assert_eq!(reviewed("e", to(&["b", "d"])), []);
+    assert_eq!(reviewed("", to(&["b"])), [], "a generated name is new");
+    let missing = reviewed("a", to(&["z"]));
     assert!(!missing[0].0 && missing[0].1.starts_with("Workflow z, which spec.references names, does not exist"), "{missing:?}");
 }

@@ -40,10 +40,10 @@ impl Given {
         Self { policy, ..Self::none() }
     }
 
-    fn judge(&self, old: Option<Value>, object: Value) -> Verdict {
+    fn review(&self, old: Option<Value>, object: Value) -> AdmissionResponse {
         let target: N8nInstanceSpec =
             serde_json::from_value(json!({ "url": "http://n8n.test", "apiKeySecretRef": { "name": "key" } })).unwrap();
-        let operation = if old.is_some() { Operation::Update } else { Operation::Create };
+        let operation = if old.is_some() { AdmissionOperation::Update } else { AdmissionOperation::Create };
         let request = Request {
             operation,
             subresource: false,
@@ -68,31 +68,31 @@ impl Given {
 #[test]
 fn what_cannot_work_is_denied_with_its_place_and_a_suggestion() {
     let given = Given::none();
-    assert_eq!(given.judge(None, object(sound(), &json!({}))).denied, None);
+    assert_eq!(given.review(None, object(sound(), &json!({}))).denied, None);
     let misspelt = json!({ "nodes": [webhook(&json!({ "type": "n8n-nodes-base.webhok" }))], "connections": {} });
-    let denied = given.judge(None, object(misspelt, &json!({}))).denied.unwrap();
+    let denied = given.review(None, object(misspelt, &json!({}))).denied.unwrap();
     assert!(denied.contains("node \"Hook\": nodes[0].type") && denied.contains("did you mean \"n8n-nodes-base.webhook\"?"), "{denied}");
-    let denied = given.judge(None, object(json!({ "nodes": 7 }), &json!({}))).denied.unwrap();
+    let denied = given.review(None, object(json!({ "nodes": 7 }), &json!({}))).denied.unwrap();
     assert!(denied.contains("`nodes` must be a list"), "{denied}");
     let large = json!({ "nodes": [webhook(&json!({ "notes": "x".repeat(200_001) }))], "connections": {} });
-    let denied = given.judge(None, object(large, &json!({}))).denied.unwrap();
+    let denied = given.review(None, object(large, &json!({}))).denied.unwrap();
     assert!(
         denied.contains("may have 200000; store the workflow in a ConfigMap and name it in spec.definitionFrom.configMapKeyRef"),
         "{denied}"
     );
-    let misfit = given.judge(None, object(sound(), &json!({ "tags": 7 }))).denied.unwrap();
+    let misfit = given.review(None, object(sound(), &json!({ "tags": 7 }))).denied.unwrap();
     assert!(misfit.contains("does not fit its kind"), "{misfit}");
 }
 
 #[test]
 fn findings_of_another_catalogue_are_warnings_with_the_reason() {
     let unknown = json!({ "nodes": [webhook(&json!({})), webhook(&json!({ "name": "Other", "type": "n8n-nodes-base.brandNew" }))], "connections": {} });
-    assert!(Given::none().judge(None, object(unknown.clone(), &json!({}))).denied.is_some());
+    assert!(Given::none().review(None, object(unknown.clone(), &json!({}))).denied.is_some());
     for n8n in [Some("2.99.0".to_owned()), None] {
-        let verdict = Given { n8n, ..Given::none() }.judge(None, object(unknown.clone(), &json!({})));
-        assert_eq!(verdict.denied, None);
-        assert!(verdict.warnings.iter().any(|warning| warning.contains("brandNew")), "{:?}", verdict.warnings);
-        assert!(verdict.warnings.last().is_some_and(|why| why.contains("n8n decides")), "{:?}", verdict.warnings);
+        let review = Given { n8n, ..Given::none() }.review(None, object(unknown.clone(), &json!({})));
+        assert_eq!(review.denied, None);
+        assert!(review.warnings.iter().any(|warning| warning.contains("brandNew")), "{:?}", review.warnings);
+        assert!(review.warnings.last().is_some_and(|why| why.contains("n8n decides")), "{:?}", review.warnings);
     }
 }
 
@@ -100,14 +100,14 @@ fn findings_of_another_catalogue_are_warnings_with_the_reason() {
 fn a_policy_denies_a_new_definition_and_warns_of_one_that_was_accepted() {
     let given = Given::denying(&["n8n-nodes-base.webhook"]);
     let before = object(sound(), &json!({}));
-    let denied = given.judge(None, before.clone()).denied.unwrap();
+    let denied = given.review(None, before.clone()).denied.unwrap();
     assert!(denied.contains("WorkflowPolicy rules"), "{denied}");
-    let flipped = given.judge(Some(before.clone()), object(sound(), &json!({ "suspend": true })));
+    let flipped = given.review(Some(before.clone()), object(sound(), &json!({ "suspend": true })));
     assert_eq!(flipped.denied, None);
     assert!(flipped.warnings[0].contains("accepted earlier") && flipped.warnings[1].contains("WorkflowPolicy rules"), "{flipped:?}");
     let mut edited = sound();
     edited["settings"]["timezone"] = json!("Europe/Berlin");
-    assert!(given.judge(Some(before), object(edited, &json!({}))).denied.is_some(), "the definition changes");
+    assert!(given.review(Some(before), object(edited, &json!({}))).denied.is_some(), "the definition changes");
 }
 
 #[test]
@@ -116,17 +116,17 @@ fn an_update_is_denied_for_what_it_brings() {
         "connections": {}, "settings": {} });
     let given = Given::none();
     let draft = object(unstartable.clone(), &json!({ "active": false }));
-    assert_eq!(given.judge(None, draft.clone()).denied, None);
-    let published = given.judge(Some(draft), object(unstartable, &json!({ "active": true })));
+    assert_eq!(given.review(None, draft.clone()).denied, None);
+    let published = given.review(Some(draft), object(unstartable, &json!({ "active": true })));
     assert!(published.denied.is_some(), "publication brings the error, the definition did not have it");
 }
 
 #[test]
-fn a_quota_is_told_beside_the_findings() {
+fn a_quota_is_reported_beside_the_findings() {
     let words = "exceeded quota: team-a, requested: workflows=1, used: 5, limited: 5";
     let given = Given { exceeded: Some(words.to_owned()), ..Given::denying(&["n8n-nodes-base.webhook"]) };
     for _ in 0..10 {
-        let denied = given.judge(None, object(sound(), &json!({}))).denied.unwrap();
+        let denied = given.review(None, object(sound(), &json!({}))).denied.unwrap();
         assert!(denied.contains("WorkflowPolicy rules") && denied.ends_with(words), "{denied}");
     }
 }
@@ -135,26 +135,26 @@ fn a_quota_is_told_beside_the_findings() {
 fn unknown_annotations_are_warnings_and_silenced_findings_are_none() {
     let mut misspelt = object(sound(), &json!({}));
     misspelt["metadata"]["annotations"] = json!({ "weirkeeper.dev/pinnedVersion": "1" });
-    let verdict = Given::none().judge(None, misspelt);
-    assert!(verdict.warnings.iter().any(|warning| warning.contains("did you mean weirkeeper.dev/pinned-version?")), "{verdict:?}");
-    let open = Given::none().judge(None, object(sound(), &json!({}))).warnings;
+    let review = Given::none().review(None, misspelt);
+    assert!(review.warnings.iter().any(|warning| warning.contains("did you mean weirkeeper.dev/pinned-version?")), "{review:?}");
+    let open = Given::none().review(None, object(sound(), &json!({}))).warnings;
     assert!(!open.is_empty(), "a webhook without authentication is worth a warning");
     let mut silent = object(sound(), &json!({}));
     silent["metadata"]["annotations"] = json!({ "weirkeeper.dev/ignore-findings": "webhook-open" });
-    assert!(Given::none().judge(None, silent).warnings.len() < open.len(), "{open:?}");
+    assert!(Given::none().review(None, silent).warnings.len() < open.len(), "{open:?}");
 }
 
 #[test]
 fn a_day_without_deployments_left_is_a_warning_for_a_new_version_only() {
     let given = Given { used_up: Some("used up".to_owned()), ..Given::none() };
     let old = || object(sound(), &json!({}));
-    let judged = |old, new| {
-        let verdict = given.judge(old, new);
-        (verdict.denied, verdict.warnings.iter().any(|warning| warning == "used up"))
+    let reviewed = |old, new| {
+        let review = given.review(old, new);
+        (review.denied, review.warnings.iter().any(|warning| warning == "used up"))
     };
-    assert_eq!(judged(None, old()), (None, true));
-    assert_eq!(judged(Some(old()), object(sound(), &json!({ "active": true }))), (None, false));
+    assert_eq!(reviewed(None, old()), (None, true));
+    assert_eq!(reviewed(Some(old()), object(sound(), &json!({ "active": true }))), (None, false));
     let mut edited = sound();
     edited["nodes"][0]["position"] = json!([20, 0]);
-    assert_eq!(judged(Some(old()), object(edited, &json!({}))), (None, true));
+    assert_eq!(reviewed(Some(old()), object(edited, &json!({}))), (None, true));
 }

@@ -93,19 +93,19 @@ fn usage_is_what_is_held_or_about_to_be() {
 #[test]
 fn places_follow_from_status_and_spec() {
     let mut status = WorkflowStatus::default();
-    assert_eq!(Places::held(&status), NONE);
-    status.intent = Some(Intent::new(Operation::Create, "d", None, at(1)));
-    assert_eq!(Places::held(&status), WORKFLOW);
+    assert_eq!(Places::of(&status), NONE);
+    status.intent = Some(Intent::new(IntentOperation::Create, "d", None, at(1)));
+    assert_eq!(Places::of(&status), WORKFLOW);
     status.n8n_workflow_id = Some("w".to_owned());
-    status.intent = Some(Intent::new(Operation::Deploy, "d", None, at(1)));
-    assert_eq!(Places::held(&status), WORKFLOW);
-    status.intent = Some(Intent { publishes: true, ..Intent::new(Operation::Deploy, "d", None, at(1)) });
-    assert_eq!(Places::held(&status), BOTH);
-    status.intent = Some(Intent::new(Operation::Deploy, "d", Some("v".to_owned()), at(1)));
-    assert_eq!(Places::held(&status), BOTH, "the version that was published is published again");
+    status.intent = Some(Intent::new(IntentOperation::Deploy, "d", None, at(1)));
+    assert_eq!(Places::of(&status), WORKFLOW);
+    status.intent = Some(Intent { publishes: true, ..Intent::new(IntentOperation::Deploy, "d", None, at(1)) });
+    assert_eq!(Places::of(&status), BOTH);
+    status.intent = Some(Intent::new(IntentOperation::Deploy, "d", Some("v".to_owned()), at(1)));
+    assert_eq!(Places::of(&status), BOTH, "the version that was published is published again");
     status.intent = None;
     status.published = Some(true);
-    assert_eq!(Places::held(&status), BOTH);
+    assert_eq!(Places::of(&status), BOTH);
     for (active, suspended, deleting, claimed) in [
         (Some(true), false, false, BOTH),
         (Some(false), false, false, WORKFLOW),
@@ -178,7 +178,7 @@ proptest! {
             };
             prop_assert!(within(now.0, before.0, workflows) && within(now.1, before.1, active));
         }
-        // Nobody who waits would get a place now, and no place is left for somebody who asks.
+        // No waiting object would get a place now, and no place is left for another one.
         let after = Standings::new(&limits, &all);
         prop_assert_eq!((after.used(QuotaResource::Workflows), after.used(QuotaResource::ActiveWorkflows)), expected);
         let held = |number: usize| Some(i64::try_from(number).unwrap());

@@ -27,11 +27,11 @@ pub(super) fn hook(text: &str) -> Option<&'static str> {
 }
 
 fn chat(text: &str) -> Option<&'static str> {
-    let told = HOOKS.iter().find(|(start, place, least, _)| {
+    let hook = HOOKS.iter().find(|(start, place, least, _)| {
         let secret = after(text, start).and_then(|rest| rest.split('/').nth(*place)).map(run).unwrap_or_default();
         secret.len() >= *least && looks_random(secret) && !is_placeholder(secret)
     });
-    told.map(|(.., what)| *what)
+    hook.map(|(.., what)| *what)
 }
 
 /// Matches Discord's URLs that name the version of its API.

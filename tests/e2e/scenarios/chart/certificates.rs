@@ -51,7 +51,7 @@ fn asked(stack: &Stack) -> String {
     apply(stack, "default", &["--dry-run=server"], &wrong).err
 }
 
-/// What the API server says if the webhook answered.
+/// Message of the API server if the webhook answered.
 const DENIED: &str = "admission webhook \"workflows.weirkeeper.dev\" denied the request";
 
 fn until(wanted: &str, mut holds: impl FnMut() -> bool) {

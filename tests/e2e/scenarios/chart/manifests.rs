@@ -117,7 +117,7 @@ fn the_manifests_are_those_of_the_chart() {
         }
         hold(&format!("{folder}/kustomization.yaml"), &kustomization, &mut complaints);
 
-        // What kubectl makes of the overlay is what Helm renders.
+        // kubectl makes of the overlay the same that Helm renders.
         let built = kubectl(&stack, &["kustomize", project(&folder).to_str().expect("a path")]).text();
         let (built, wanted) = (documents(&built), by_key(&variant));
         let built = by_key(&built);

@@ -85,7 +85,7 @@ async fn a_namespace_that_is_no_longer_allowed_changes_nothing_in_n8n_and_can_st
     give(&second).await;
     tokio::time::sleep(std::time::Duration::from_secs(7)).await;
     assert_eq!(updated().await, before, "its values are not sent any more");
-    // What it made can still be deleted.
+    // The credential that it made can still be deleted.
     world.api_in(&team, KIND).delete("revoked", &DeleteParams::default()).await.expect("the API server deletes");
     world.until_there(&team, KIND, "revoked", "it is gone", Value::is_null).await;
     assert_eq!(world.n8n.api("GET", &format!("/credentials/{}", id(&object)), None).await.status, 404);

@@ -1,4 +1,4 @@
-//! n8n after a restore from a backup: credentials that are gone, older, or have another id; and rivals for one. On the real n8n.
+//! n8n after a restore from a backup: credentials that are gone, older, or have another id; and competitors for one. On the real n8n.
 
 use std::path::{Path, PathBuf};
 
@@ -130,7 +130,7 @@ fn database(stack: &Stack) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_objects_that_adopt_one_credential_at_once_exactly_one_has_it() {
-    let world = World::on_real_n8n("cred-rivals").await;
+    let world = World::on_real_n8n("cred-claims").await;
     let body = json!({ "name": "contested", "type": "httpHeaderAuth", "data": { "name": "X-A", "value": "theirs" } });
     let theirs = world.n8n.api("POST", "/credentials", Some(body)).await.json()["id"].as_str().expect("an id").to_owned();
     secret(&world, "own", json!({ "name": "X-Api-Key", "value": value("own") })).await;

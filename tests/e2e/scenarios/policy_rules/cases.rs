@@ -25,12 +25,12 @@ pub(super) struct Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.wanted {
+        let wanted = match self.wanted {
             Wanted::Allowed => "allowed".to_owned(),
             Wanted::Denied(code) => format!("denied ({code})"),
             Wanted::Warned(code) => format!("warned ({code})"),
         };
-        write!(out, "{}, {}: {verdict}", self.rule, self.what)
+        write!(out, "{}, {}: {wanted}", self.rule, self.what)
     }
 }
 

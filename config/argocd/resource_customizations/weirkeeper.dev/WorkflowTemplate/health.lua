@@ -26,7 +26,7 @@ local function is(kind, wanted)
   return conditions[kind] ~= nil and conditions[kind].status == wanted
 end
 
-local function told(kind)
+local function message_of(kind)
   local condition = conditions[kind]
   if condition.message == nil or condition.message == "" then
     return condition.reason
@@ -43,21 +43,21 @@ if status.observedGeneration ~= metadata.generation or conditions.Ready == nil t
 end
 
 if is("Stalled", "True") then
-  return health("Degraded", told("Stalled"))
+  return health("Degraded", message_of("Stalled"))
 end
 
 if not is("Ready", "True") then
-  return health("Progressing", told("Ready"))
+  return health("Progressing", message_of("Ready"))
 end
 
 -- What people should know of a resource that is as its spec asks.
 local message = conditions.Ready.message or ""
 for _, kind in ipairs({ "Drifted", "Exceeded", "KeyExpiring" }) do
   if is(kind, "True") then
-    message = message .. "; " .. told(kind)
+    message = message .. "; " .. message_of(kind)
   end
 end
 if conditions.Healthy ~= nil and conditions.Healthy.reason == "Baking" then
-  message = message .. "; " .. told("Healthy")
+  message = message .. "; " .. message_of("Healthy")
 end
 return health("Healthy", message)

@@ -52,7 +52,7 @@ const DOUBTS: &[Code] = &[
     Code::FromAiOutsideTool,
 ];
 
-/// Context that all judgements of a generation share.
+/// Context that all evaluations of a generation share.
 pub(super) struct Context<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) denied: &'a Denied<'a>,
@@ -76,8 +76,8 @@ pub(super) struct Draft {
     pub(super) fixes: Vec<String>,
 }
 
-/// A judgement.
-pub(super) struct Judged {
+/// Result of an evaluation.
+pub(super) struct Evaluation {
     /// The workflow, if it compiles: errors may remain.
     pub(super) candidate: Option<Candidate>,
     /// Errors that keep it from being a result.
@@ -103,8 +103,8 @@ impl<'a> Context<'a> {
         Self { known, asked, inputs: as_inputs(request.answers), request, denied, base, old }
     }
 
-    /// Judges a workflow. Certain mistakes are corrected in the draft.
-    pub(super) fn judge(&self, draft: &mut Draft, route: &Route) -> Judged {
+    /// Evaluates a workflow. Certain mistakes are corrected in the draft.
+    pub(super) fn evaluate(&self, draft: &mut Draft, route: &Route) -> Evaluation {
         let fixes = even(&mut draft.workflow);
         draft.fixes.extend(fixes);
         let mut left = ROUNDS;
@@ -116,16 +116,16 @@ impl<'a> Context<'a> {
                     if left > 0 && self.mended(draft, &findings) {
                         continue;
                     }
-                    return Judged::failed(findings);
+                    return Evaluation::failed(findings);
                 }
             };
-            let judged = self.checked(draft, &compact, compiled, route);
-            let all: Vec<Finding> = judged.errors.iter().chain(&judged.doubts).cloned().collect();
-            let suggested = judged.candidate.as_ref().map(|candidate| candidate.findings.clone()).unwrap_or_default();
+            let evaluation = self.checked(draft, &compact, compiled, route);
+            let all: Vec<Finding> = evaluation.errors.iter().chain(&evaluation.doubts).cloned().collect();
+            let suggested = evaluation.candidate.as_ref().map(|candidate| candidate.findings.clone()).unwrap_or_default();
             if left > 0 && self.mended(draft, &[all, suggested].concat()) {
                 continue;
             }
-            return judged;
+            return evaluation;
         }
     }
 
@@ -142,7 +142,7 @@ impl<'a> Context<'a> {
         Ok((compact, compiled))
     }
 
-    fn checked(&self, draft: &Draft, compact: &Compact, compiled: Compiled, route: &Route) -> Judged {
+    fn checked(&self, draft: &Draft, compact: &Compact, compiled: Compiled, route: &Route) -> Evaluation {
         let mut definition = match self.base {
             Some(base) => base.merged(compact, &compiled.definition),
             None => compiled.definition,
@@ -175,11 +175,11 @@ impl<'a> Context<'a> {
             assumptions: draft.assumptions.clone(),
             findings: findings.into_iter().filter(|finding| !finding.is_error()).collect(),
         };
-        Judged { candidate: Some(candidate), errors, doubts }
+        Evaluation { candidate: Some(candidate), errors, doubts }
     }
 }
 
-impl Judged {
+impl Evaluation {
     pub(super) fn failed(findings: Vec<Finding>) -> Self {
         let errors = if has_errors(&findings) { findings.into_iter().filter(Finding::is_error).collect() } else { findings };
         Self { candidate: None, errors, doubts: Vec::new() }
