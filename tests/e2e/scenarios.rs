@@ -69,6 +69,7 @@ mod quota_deployments;
 mod quota_race;
 mod readme;
 mod release;
+mod repository;
 mod request_cost;
 mod request_faults;
 mod restore;

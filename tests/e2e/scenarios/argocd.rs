@@ -1,14 +1,13 @@
 //! Argo CD: what the API server returns for our examples, after many reconciliations and an edit, differs from Git by nothing that Argo CD
 //! compares, and its health checks and actions work on real objects.
 
-use std::path::Path;
-
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::harness::kubectl::kubectl;
 use crate::harness::n8n::{answering, bad_cron};
 use crate::harness::world::{World, condition, current};
+use crate::scenarios::repository::Repository;
 
 #[path = "../../argocd/lua.rs"]
 mod lua;
@@ -17,46 +16,19 @@ use lua::Customizations;
 
 /// Number of reconciliations of each object.
 const ROUNDS: usize = 10;
+/// Kinds of which a reconciliation can be requested.
+const ASKED: [&str; 5] = ["Workflow", "WorkflowPrompt", "N8nInstance", "N8nCredential", "ModelProvider"];
 /// The field manager of Argo CD.
 const ARGO_CD: &str = "argocd-controller";
 
-/// Returns the documents of a file under examples/, or of a folder as kustomize builds it.
-fn example(world: &World, path: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path);
-    let text = if path.is_dir() {
-        kubectl(world, &["kustomize", path.to_str().expect("a path")], None).text()
-    } else {
-        std::fs::read_to_string(&path).expect("an example")
-    };
-    text.split("\n---\n").map(|document| serde_saphyr::from_str(document).expect("YAML")).collect()
-}
-
-/// Returns every example as it is in Git of this test: with its namespace and label. The rules of the policy deny the other examples, so it
-/// has a namespace of its own, with a Workflow that it denies.
-fn repository(world: &World) -> Vec<Value> {
-    let rules = format!("{}-rules", world.namespace);
-    let mut all = Vec::new();
-    let mut add = |path: &str, namespace: &str, rename: Option<&str>| {
-        for mut object in example(world, path) {
-            object["metadata"]["namespace"] = json!(namespace);
-            object["metadata"]["labels"] = world.labels();
-            if let Some(name) = rename {
-                object["metadata"]["name"] = json!(name);
-            }
-            if object["kind"] == "Workflow" {
-                object["spec"]["instanceRef"]["namespace"] = json!(world.namespace);
-            }
-            all.push(object);
-        }
-    };
-    add("workflowpolicy.yaml", &rules, None);
-    add("workflow.yaml", &rules, Some("denied"));
-    for path in ["workflow.yaml", "adopt.yaml", "credentials.yaml", "health-check.yaml", "references.yaml", "configmap"] {
-        add(path, &world.namespace, None);
-    }
-    add("workflowquota.yaml", &world.namespace, None);
-    add("n8ninstance.yaml", &world.namespace, Some("alone"));
-    add("n8ninstance-shared.yaml", &world.namespace, Some("shared"));
+/// Returns every example as it is in Git of this test, with a Workflow that the policy of the examples denies.
+fn examples(repository: &Repository, world: &World) -> Vec<Value> {
+    let mut all = repository.objects.clone();
+    let mut denied = all.iter().find(|object| object["metadata"]["name"] == "hello").expect("examples/workflow.yaml").clone();
+    denied["metadata"]["name"] = json!("denied");
+    denied["metadata"]["namespace"] = json!(repository.rules());
+    denied["spec"]["instanceRef"]["namespace"] = json!(world.namespace);
+    all.push(denied);
     all
 }
 
@@ -155,10 +127,9 @@ fn hold_generations(object: &Value) {
 async fn until_applied(world: &World, git: &Value) {
     let name = part(git, "name");
     let reason = match name {
-        "customers" => "CredentialNotFound",
-        "invoices" => "AdoptNotFound",
         "denied" => "PolicyDenied",
-        "alone" | "shared" => "KeySecretNotFound",
+        // The prompt waits for a person.
+        "status" => "ApprovalPending",
         _ => "Succeeded",
     };
     let kind = git["kind"].as_str().expect("a kind");
@@ -176,7 +147,7 @@ async fn until_applied(world: &World, git: &Value) {
 async fn reconcile_all(world: &World, all: &[Value], rounds: std::ops::Range<usize>) {
     for round in rounds {
         let asked_at = json!(round.to_string());
-        let asked: Vec<&Value> = all.iter().filter(|git| ["Workflow", "N8nInstance"].iter().any(|kind| git["kind"] == *kind)).collect();
+        let asked: Vec<&Value> = all.iter().filter(|git| ASKED.iter().any(|kind| git["kind"] == *kind)).collect();
         for git in &asked {
             let patch = json!({ "metadata": { "annotations": { "weirkeeper.dev/requested-at": asked_at } } });
             let api = world.api_in(part(git, "namespace"), git["kind"].as_str().expect("a kind"));
@@ -195,10 +166,11 @@ async fn reconcile_all(world: &World, all: &[Value], rounds: std::ops::Range<usi
 
 /// Applies every example, lets the operator reconcile, edits each in Git with values that are usual traps, and compares after each phase.
 async fn stays_silent(name: &str, server_side: bool) {
-    let (_standin, world) = World::on_stand_in(name, json!({ "allowedNamespaces": { "from": "All" } })).await;
-    world.namespace(&format!("{}-rules", world.namespace)).await;
-    let mut all = repository(&world);
-    assert!(all.len() >= 12, "only {} examples", all.len());
+    let (standin, world) = World::on_stand_in(name, json!({ "allowedNamespaces": { "from": "All" } })).await;
+    let repository = Repository::new(&world, &standin).await;
+    let mut all = examples(&repository, &world);
+    println!("{} objects of examples/", all.len());
+    assert!(all.len() >= 30, "only {} objects", all.len());
     for phase in 0..2 {
         for git in &all {
             apply(&world, git, server_side, &[]);
@@ -231,7 +203,7 @@ async fn stays_silent(name: &str, server_side: bool) {
         let health = customizations.health(&live(&world, git).await);
         let wanted = match part(git, "name") {
             "denied" => "Degraded",
-            "invoices" | "customers" | "alone" | "shared" => "Progressing",
+            "status" => "Progressing",
             _ => "Healthy",
         };
         assert_eq!(health.status, wanted, "{}: {health:?}", part(git, "name"));

@@ -10,9 +10,19 @@ use crate::harness::kubectl::kubectl;
 use crate::harness::n8n::{answering, bad_cron};
 use crate::harness::stack::{Stack, rand};
 use crate::harness::world::{World, condition};
+use crate::scenarios::chart::helm::run;
+use crate::scenarios::repository::Repository;
 
 /// Number of reconciliations by Flux.
 const ROUNDS: usize = 10;
+/// Objects that the operator is asked to reconcile meanwhile, one of each kind that can be asked.
+const ASKED: [(&str, &str); 5] = [
+    ("Workflow", "hello"),
+    ("N8nInstance", "n8ninstance"),
+    ("N8nCredential", "orders-db"),
+    ("ModelProvider", "openai"),
+    ("WorkflowPrompt", "status"),
+];
 
 /// A Kustomization of Flux in a test: its own file, the objects of its path, and its inventory.
 struct Kustomization<'a> {
@@ -98,36 +108,79 @@ fn example(world: &World, path: &str) -> Vec<Value> {
     text.split("\n---\n").map(|document| serde_saphyr::from_str(document).expect("YAML")).collect()
 }
 
+/// Kinds of the first Kustomization of the examples: instances, with the rules of their namespaces and what else Workflows refer to.
+const FIRST: [&str; 6] = ["N8nInstance", "WorkflowPolicy", "WorkflowQuota", "ModelProvider", "N8nCredential", "WorkflowTemplate"];
+
+/// Returns the Kustomizations in the order in which their `dependsOn` lets them start. Flux starts one when those before it are Ready, which with
+/// `wait: true` means that their objects are healthy.
+fn in_order<'a, 'b>(all: &'a [&'a Kustomization<'b>]) -> Vec<&'a Kustomization<'b>> {
+    let name = |one: &Kustomization<'_>| one.asked["metadata"]["name"].as_str().expect("a name").to_owned();
+    let mut order: Vec<&Kustomization<'_>> = Vec::new();
+    while order.len() < all.len() {
+        let done: Vec<String> = order.iter().map(|one| name(one)).collect();
+        let may_start = |one: &&&Kustomization<'_>| {
+            let mut before = one.asked["spec"]["dependsOn"].as_array().into_iter().flatten();
+            !done.contains(&name(one)) && before.all(|other| done.iter().any(|done| other["name"] == **done))
+        };
+        order.push(all.iter().find(may_start).expect("dependsOn has no cycle"));
+    }
+    order
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn flux_reports_no_drift_in_ten_reconciliations_while_the_operator_works_and_prunes_what_is_removed() {
-    let (_standin, world) = World::on_stand_in("flux-drift", json!({})).await;
-    let flux = Kustomization::of(&world, "kustomizations.yaml", "workflows");
-    let mut objects = Vec::new();
-    for path in ["workflow.yaml", "health-check.yaml", "references.yaml", "configmap", "workflowquota.yaml"] {
-        objects.extend(example(&world, path));
+    let (standin, world) = World::on_stand_in("flux-drift", json!({ "allowedNamespaces": { "from": "All" } })).await;
+    let repository = Repository::new(&world, &standin).await;
+    let [mut n8n, mut flux] = ["n8n", "workflows"].map(|name| Kustomization::of(&world, "kustomizations.yaml", name));
+    for one in [&mut n8n, &mut flux] {
+        // The examples are of several namespaces, which their objects name.
+        one.asked["spec"].as_object_mut().expect("a spec").remove("targetNamespace");
+        one.asked["spec"]["timeout"] = json!("90s");
     }
-    let first = flux.reconcile(&objects);
-    assert_eq!(first.with("created").len(), objects.len(), "{first:?}");
-    assert!(first.is_healthy(), "{first:?}");
+    // Whatever their order in the file is, the instances are first.
+    let both = [&flux, &n8n];
+    let order: Vec<&Value> = in_order(&both).into_iter().map(|one| &one.asked["metadata"]["name"]).collect();
+    assert_eq!(order, ["n8n", "workflows"]);
+    let (first, objects) = (repository.of(&FIRST, true), repository.of(&FIRST, false));
+    let instances = n8n.reconcile(&first);
+    assert!(instances.with("created").len() == first.len() && instances.is_healthy(), "{instances:?}");
+
+    // A prompt waits for a person, so the Kustomization waits until its timeout, and is healthy after the approval.
+    flux.asked["spec"]["timeout"] = json!("45s");
+    let waiting = flux.reconcile(&objects);
+    let unready = waiting.0.iter().filter(|line| line["status"].is_string() && line["status"] != "Current");
+    let unready: Vec<(&Value, &Value)> = unready.map(|line| (&line["subject"], &line["status"])).collect();
+    assert_eq!(unready, [(&json!(format!("WorkflowPrompt/{}/status", world.namespace)), &json!("InProgress"))], "{waiting:?}");
+    flux.asked["spec"]["timeout"] = json!("90s");
+    let prompt = world.get_kind("WorkflowPrompt", "status").await;
+    world.annotate("WorkflowPrompt", "status", "approved-digest", prompt["status"]["proposal"]["digest"].clone()).await;
+    println!("{} objects of examples/ in two Kustomizations", first.len() + objects.len());
+
     for round in 0..ROUNDS {
         let asked_at = json!(round.to_string());
-        world.annotate("Workflow", "hello", "requested-at", asked_at.clone()).await;
-        let again = flux.reconcile(&objects);
-        assert_eq!((again.with("unchanged").len(), again.actions()), (objects.len(), objects.len()), "round {round}: {again:?}");
-        assert!(again.is_healthy(), "{again:?}");
-        world.until("hello", "the request is handled", |object| object["status"]["lastHandledRequestedAt"] == asked_at).await;
+        for (kind, name) in ASKED {
+            world.annotate(kind, name, "requested-at", asked_at.clone()).await;
+        }
+        for (one, objects) in [(&n8n, &first), (&flux, &objects)] {
+            let again = one.reconcile(objects);
+            assert_eq!((again.with("unchanged").len(), again.actions()), (objects.len(), objects.len()), "round {round}: {again:?}");
+            assert!(again.is_healthy(), "{again:?}");
+        }
+        for (kind, name) in ASKED {
+            world.until_kind(kind, name, "the request is handled", |object| object["status"]["lastHandledRequestedAt"] == asked_at).await;
+        }
     }
-    let hello = world.get("hello").await;
-    let owners: Vec<&str> = hello["metadata"]["managedFields"]
-        .as_array()
-        .expect("managedFields")
-        .iter()
-        .filter(|entry| entry["fieldsV1"].get("f:spec").is_some())
-        .filter_map(|entry| entry["manager"].as_str())
-        .collect();
-    assert_eq!(owners, ["kustomize-controller"]);
+    for object in first.iter().chain(&objects).filter(|object| object["kind"] != "ConfigMap") {
+        let (kind, name) = (object["kind"].as_str().expect("a kind"), object["metadata"]["name"].as_str().expect("a name"));
+        let api = world.api_in(object["metadata"]["namespace"].as_str().expect("a namespace"), kind);
+        let live = serde_json::to_value(api.get(name).await.expect("the object exists")).expect("JSON");
+        let entries = live["metadata"]["managedFields"].as_array().expect("managedFields");
+        let owners = entries.iter().filter(|entry| entry["fieldsV1"].get("f:spec").is_some()).filter_map(|entry| entry["manager"].as_str());
+        assert_eq!(owners.collect::<Vec<_>>(), ["kustomize-controller"], "{kind} {name}");
+    }
 
     // An edit is applied once, and what is removed from Git goes, in n8n as well.
+    let hello = world.get("hello").await;
     let id = hello["status"]["n8nWorkflowId"].as_str().expect("an id").to_owned();
     let left: Vec<Value> = objects
         .iter()
@@ -146,6 +199,37 @@ async fn flux_reports_no_drift_in_ten_reconciliations_while_the_operator_works_a
     assert!(edited.is_healthy() && world.get("hello").await.is_null(), "{edited:?}");
     assert_eq!(world.n8n.api("GET", &format!("/workflows/{id}"), None).await.status, 404);
     assert_eq!(flux.reconcile(&left).with("unchanged").len(), left.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kustomization_whose_instance_does_not_answer_holds_up_those_that_depend_on_it() {
+    let (_standin, world) = World::on_stand_in("flux-depends", json!({})).await;
+    let [mut n8n, flux] = ["n8n", "workflows"].map(|name| Kustomization::of(&world, "kustomizations.yaml", name));
+    n8n.asked["spec"]["timeout"] = json!("20s");
+    let mut instance = example(&world, "n8ninstance.yaml").remove(0);
+    // Nothing listens there.
+    instance["spec"]["url"] = json!("http://127.0.0.1:1");
+    instance["metadata"]["name"] = json!("away");
+    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "n8n-api-key" }, "stringData": { "apiKey": "none" } });
+    world.apply(secret).await;
+    let mut workflow = example(&world, "workflow.yaml").remove(0);
+    workflow["spec"]["instanceRef"]["name"] = json!("away");
+    // As Flux: the next one starts only if the one before is Ready.
+    let mut reconciled = Vec::new();
+    for (one, objects) in in_order(&[&flux, &n8n]).into_iter().zip([vec![instance], vec![workflow]]) {
+        let reported = one.reconcile(&objects);
+        let healthy = reported.is_healthy();
+        reconciled.push(reported);
+        if !healthy {
+            break;
+        }
+    }
+    let [failed] = reconciled.as_slice() else { panic!("{reconciled:?}") };
+    let status = failed.0.iter().find(|line| line["status"] == "InProgress").expect("the status of the instance");
+    println!("{status}");
+    assert_eq!(status["subject"], format!("N8nInstance/{}/away", world.namespace), "{failed:?}");
+    assert!(status["message"].as_str().is_some_and(|message| message.contains("cannot connect")), "it says what is wrong: {status}");
+    assert!(world.get("hello").await.is_null(), "the Workflow was not applied");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,11 +297,36 @@ async fn post_build_of_flux_destroys_a_definition_with_braces_unless_the_object_
     workflow["metadata"]["annotations"] = json!({ "kustomize.toolkit.fluxcd.io/substitute": "disabled" });
     let (ok, text) = substituted(std::slice::from_ref(&workflow));
     assert!(ok && text.contains(code), "{text}");
+    let (valid, said) = validated(&text);
+    assert!(valid, "{said}");
     // The example for promotion has such code in a ConfigMap.
-    let objects = example(&world, "promotion/prod");
-    let (ok, text) = substituted(&objects);
-    assert!(ok, "{text}");
-    let map = objects.iter().find(|object| object["kind"] == "ConfigMap").expect("a ConfigMap");
-    let rendered: Vec<Value> = text.split("\n---\n").map(|document| serde_saphyr::from_str(document).expect("YAML")).collect();
-    assert!(rendered.iter().any(|object| object["data"] == map["data"]), "{text}");
+    for overlay in ["promotion/dev", "promotion/prod"] {
+        let objects = example(&world, overlay);
+        let (ok, text) = substituted(&objects);
+        assert!(ok, "{text}");
+        let map = objects.iter().find(|object| object["kind"] == "ConfigMap").expect("a ConfigMap");
+        let rendered: Vec<Value> = text.split("\n---\n").map(|document| serde_saphyr::from_str(document).expect("YAML")).collect();
+        assert!(rendered.iter().any(|object| object["data"] == map["data"]), "{text}");
+        let (valid, said) = validated(&text);
+        assert!(valid && said.contains(": 0 errors"), "{overlay}: {said}");
+        // Without the annotation, the variable is replaced or refused.
+        let destroyed: Vec<Value> = objects
+            .iter()
+            .cloned()
+            .map(|mut object| {
+                object["metadata"].as_object_mut().expect("metadata").remove("annotations");
+                object
+            })
+            .collect();
+        let (ok, text) = substituted(&destroyed);
+        assert!(!ok || !text.contains("${item.json.body.order}"), "{text}");
+    }
+}
+
+/// Returns whether `weirkeeper validate` accepts manifests, and what it says.
+fn validated(text: &str) -> (bool, String) {
+    let mut validate = Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
+    validate.args(["validate", "-"]);
+    let output = run(validate, text);
+    (output.ok, output.out + &output.err)
 }

@@ -37,6 +37,16 @@ fn required_data(kind: &str) -> &'static [&'static str] {
     }
 }
 
+/// Returns further fields that a credential's data may have.
+fn optional_data(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "httpHeaderAuth" => &["name", "value"],
+        "postgres" => &["host", "port", "database", "user", "password"],
+        "smtp" => &["host", "user", "password"],
+        _ => &[],
+    }
+}
+
 fn check_type(kind: &str) -> Result<(), Reply> {
     if kind.contains("doesNotExist") {
         return Err(Reply::message(400, "req.body.type is not a known type"));
@@ -195,8 +205,8 @@ pub(crate) fn schema(kind: &str) -> Answer {
     if kind.contains("doesNotExist") {
         return Err(Reply::message(404, "Not Found"));
     }
-    let fields = required_data(kind);
-    let properties: serde_json::Map<String, Value> =
-        fields.iter().map(|field| ((*field).to_owned(), json!({ "type": "string" }))).collect();
-    Ok(Reply::json(200, &json!({ "additionalProperties": false, "type": "object", "properties": properties, "required": fields })))
+    let required = required_data(kind);
+    let described = |field: &&str| ((*field).to_owned(), json!({ "type": if *field == "port" { "number" } else { "string" } }));
+    let properties: serde_json::Map<String, Value> = required.iter().chain(optional_data(kind)).map(described).collect();
+    Ok(Reply::json(200, &json!({ "additionalProperties": false, "type": "object", "properties": properties, "required": required })))
 }
