@@ -114,7 +114,13 @@ async fn each_workflow_of_the_builtin_provider_is_created_and_published() {
             continue;
         }
         let id = made.json()["id"].as_str().expect("an id").to_owned();
-        let answer = n8n.api("POST", &format!("/workflows/{id}/publish"), Some(json!({}))).await;
+        let publish = async || n8n.api("POST", &format!("/workflows/{id}/publish"), Some(json!({}))).await;
+        let mut answer = publish().await;
+        if answer.text.contains("Error validating node parameters") {
+            // An exception in n8n's own check, which a busy n8n threw once for a workflow that it publishes otherwise.
+            say(&format!("{text}: published again after {}", answer.text));
+            answer = publish().await;
+        }
         let message = answer.json()["message"].as_str().unwrap_or_default().to_owned();
         // A trigger that registers itself with its service, or connects to it, cannot do so with a stand-in: n8n had accepted the workflow.
         let unreachable = answer.status != 200 && registers(&message);
