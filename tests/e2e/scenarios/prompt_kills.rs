@@ -15,7 +15,7 @@ use crate::model::{Asked, ModelServer, Reply, complete};
 /// Number of kills; two hundred take ten minutes: `WEIRKEEPER_PROMPT_KILLS=200`.
 const KILLS: u32 = 30;
 /// Maximum time until the next kill, if no question is sent.
-const IDLE: Duration = Duration::from_secs(20);
+const IDLE: Duration = Duration::from_secs(10);
 const PROMPTS: u64 = 12;
 
 /// Two prompts each have the same words, so that they ask the same.
