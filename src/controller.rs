@@ -363,8 +363,7 @@ fn config_map_changed(ctx: &Context, changed: &Decoded<PartialObjectMeta<ConfigM
     let of_catalog =
         |one: &N8nInstance| one.namespace().as_deref() == Some(namespace.as_str()) && one.spec.catalog_ref.as_ref().is_some_and(holds);
     for instance in ctx.instances.state().iter().filter(|one| of_catalog(one)) {
-        // The receiver only goes away with the operator.
-        let _ = ctx.wake_instance.send(ObjectRef::from_obj(instance.as_ref()));
+        ctx.ask_instance(&namespace, &instance.name_any());
     }
     let version = changed.resource_version();
     let users = ctx.workflows.state_filter(|indexed| {

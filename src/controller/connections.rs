@@ -294,7 +294,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::n8n::scripted::{self, Reply, Scripted, json as answer};
+    use crate::n8n::scripted::{self, Reply, Scripted, at_once, json as answer};
 
     fn connection(settings: ClientSettings) -> Connection {
         let instance = serde_json::from_value(json!({
@@ -322,16 +322,6 @@ mod tests {
         assert!(shown.contains("n8n.example") && !shown.contains(&key), "{shown}");
     }
 
-    async fn at_once<T>(what: impl Future<Output = T>) -> T {
-        tokio::time::timeout(Duration::from_secs(1), what).await.expect("it waits for a request that it does not need")
-    }
-
-    async fn until_asked(n8n: &Scripted, times: usize) {
-        while n8n.calls().len() < times {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
-
     #[tokio::test]
     async fn credentials_that_are_known_are_returned_while_they_are_read_again() {
         let mut asked = 0;
@@ -344,7 +334,7 @@ mod tests {
         let first = connection.credentials(false).await.unwrap();
         let other = connection.clone();
         let running = tokio::spawn(async move { other.credentials(true).await });
-        until_asked(&n8n, 2).await;
+        n8n.until_asked(2).await;
         assert!(Arc::ptr_eq(&first, &at_once(connection.credentials(false)).await.unwrap()));
         running.abort();
     }
@@ -360,7 +350,7 @@ mod tests {
         let first = connection.credential_schema("known").await.unwrap().unwrap();
         let other = connection.clone();
         let running = tokio::spawn(async move { other.credential_schema("slow").await.map(drop) });
-        until_asked(&n8n, 2).await;
+        n8n.until_asked(2).await;
         assert!(Arc::ptr_eq(&first, &at_once(connection.credential_schema("known")).await.unwrap().unwrap()));
         running.abort();
     }

@@ -275,11 +275,11 @@ async fn inspect(
         ));
     }
     let mut message = format!("n8n {} answers", status.n8n_version.as_deref().unwrap_or("of unknown version"));
-    if let Some(key::Expiry { soon, message: expiry }) = expiring {
-        if soon {
-            message = format!("{message}; {expiry}");
+    if let Some(expiry) = expiring {
+        if expiry.soon {
+            message = format!("{message}; {}", expiry.message);
         }
-        seen.details.push(key::condition(soon, expiry));
+        seen.details.push(expiry.condition());
     }
     status.restored_from = connection.restored_from().map(str::to_owned);
     if let Some(cluster) = &status.restored_from {

@@ -10,6 +10,7 @@ pub mod rules;
 pub mod warnings;
 pub mod workflow;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Maximum length of the message of a denial, in characters.
@@ -70,6 +71,11 @@ impl AdmissionResponse {
         let denied = (!certain.is_empty()).then(|| crate::document::finding::join_within("", &certain, MESSAGE_CHARS));
         Self { denied, warnings: doubtful.into_iter().map(|(_, message)| message).collect() }
     }
+}
+
+/// Reads an object. The error is for its author.
+pub fn read<K: DeserializeOwned>(object: &Value) -> Result<K, String> {
+    K::deserialize(object).map_err(|error| format!("the object does not fit its kind: {error}"))
 }
 
 /// Reports whether a request is allowed without an examination of the object: what does not change the spec of a living object always is, so

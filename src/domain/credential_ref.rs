@@ -50,6 +50,13 @@ pub struct CredentialUse<'a> {
     pub wait: Option<ReconcileError>,
 }
 
+impl CredentialUse<'_> {
+    /// Reports whether nothing is wrong but a failing test of the credential, for which a version that is published with it does not wait.
+    pub fn only_fails_its_test(&self) -> bool {
+        self.state == CredentialState::Invalid && self.id.is_some()
+    }
+}
+
 /// Returns the use of a credential that a definition uses with type `kind`, if that is known, and that is mapped to the N8nCredential `name`.
 /// `instance` is that of the Workflow, as namespace and name.
 pub fn use_of<'a>(name: &str, kind: Option<&str>, instance: (&str, &str), found: Option<&'a NamedCredential>) -> CredentialUse<'a> {

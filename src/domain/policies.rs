@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 
 use kube::api::ObjectMeta;
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::api::policy::{AppliesTo, Effect, WorkflowPolicySpec};
 use crate::api::{GROUP, annotation};
@@ -57,6 +59,11 @@ pub fn is_generated(metadata: &ObjectMeta) -> bool {
     let marked = metadata.annotations.as_ref().is_some_and(|all| all.contains_key(annotation::GENERATED_BY));
     let prefix = format!("{GROUP}/");
     marked || metadata.owner_references.iter().flatten().any(|one| one.kind == "WorkflowPrompt" && one.api_version.starts_with(&prefix))
+}
+
+/// Reports the same of an object as it is stored.
+pub fn is_generated_object(object: &Value) -> bool {
+    ObjectMeta::deserialize(&object["metadata"]).is_ok_and(|metadata| is_generated(&metadata))
 }
 
 /// Returns the built-in rules for generated definitions in a namespace with these policies.

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kube::api::ObjectMeta;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -17,9 +15,10 @@ use crate::api::{GROUP, VERSION, annotation};
 use crate::catalog::Catalog;
 use crate::document::finding::{Code, Finding, Severity, join_within, quoted};
 use crate::document::json_path;
+use crate::domain::admission::read;
 use crate::domain::admission::rules::{self, Problem};
 use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROMPT, OF_PROVIDER, OF_WORKFLOW, is_ours, unknown};
-use crate::domain::policies::is_generated;
+use crate::domain::policies::is_generated_object;
 use crate::text::is_label;
 use crate::text::similar::nearest;
 use crate::validator::rules::Pattern;
@@ -132,15 +131,7 @@ fn problems(kind: Kind, object: &Value, catalog: &Catalog) -> Vec<Problem> {
 }
 
 fn examined<K: DeserializeOwned>(object: &Value, problems: impl FnOnce(&K) -> Vec<Problem>) -> Vec<Problem> {
-    match serde_json::from_value::<K>(object.clone()) {
-        Ok(read) => problems(&read),
-        Err(error) => vec![(true, format!("the object does not fit its kind: {error}"))],
-    }
-}
-
-/// Reports whether a WorkflowPrompt made a Workflow.
-pub(super) fn is_generated_object(object: &Value) -> bool {
-    is_generated(&ObjectMeta::deserialize(&object["metadata"]).unwrap_or_default())
+    read(object).map_or_else(|message| vec![(true, message)], |read| problems(&read))
 }
 
 /// Validates a Workflow whose report will have this index; a definition in a ConfigMap is left for later.

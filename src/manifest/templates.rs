@@ -18,8 +18,9 @@ use super::definition::validate;
 use super::document::{Document, join};
 use super::embedded::{Resolved, text};
 use super::namespace_rules::{Basis, Origin, may_share};
-use super::object::{is_generated_object, validate_other};
+use super::object::validate_other;
 use super::report::{Kind, Placed, Report};
+use crate::domain::policies::is_generated_object;
 
 /// Path of the reference in a Workflow.
 const FIELD: &str = "spec.templateRef";

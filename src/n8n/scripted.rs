@@ -107,6 +107,13 @@ impl Scripted {
         self.seen().iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect()
     }
 
+    /// Waits until it has been asked this often.
+    pub(crate) async fn until_asked(&self, times: usize) {
+        while self.seen.lock().unwrap().len() < times {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     pub(crate) fn settings(&self) -> ClientSettings {
         settings(&format!("http://{}", self.address))
     }
@@ -114,6 +121,11 @@ impl Scripted {
     pub(crate) fn client(&self) -> N8nClient {
         client(self.settings())
     }
+}
+
+/// Returns the result of something that needs no further request.
+pub(crate) async fn at_once<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(1), what).await.expect("it waits for a request that it does not need")
 }
 
 pub(crate) fn settings(url: &str) -> ClientSettings {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::ObjectMeta;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
@@ -21,7 +20,7 @@ use crate::catalog::Catalog;
 use crate::domain::admission::grants::InstanceFacts;
 use crate::domain::admission::workflow::{WorkflowFacts, workflow};
 use crate::domain::admission::{AdmissionResponse, Request, passes, rules};
-use crate::domain::policies::is_generated;
+use crate::domain::policies::is_generated_object;
 use crate::domain::quota::Limits;
 use crate::domain::quota::places::{Candidate, refusal};
 use crate::domain::validation::ValidationContext;
@@ -110,7 +109,7 @@ impl Facts {
             None => Catalog::embedded(),
         };
         let (policies, quotas) = (self.stores.policies_of(&request.namespace), self.stores.quotas_of(&request.namespace));
-        let generated = ObjectMeta::deserialize(&request.object["metadata"]).is_ok_and(|metadata| is_generated(&metadata));
+        let generated = is_generated_object(&request.object);
         let built_in = IndexedPolicy::built_in(&policies, generated);
         let rules = IndexedPolicy::rules_of(&policies, generated, built_in.as_ref());
         let none = BTreeMap::new();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::api::annotation;
 use crate::api::prompt::WorkflowPrompt;
-use crate::domain::admission::{AdmissionOperation, AdmissionResponse, Request};
+use crate::domain::admission::{AdmissionOperation, AdmissionResponse, Request, read};
 use crate::domain::annotations::{OF_PROMPT, unknown};
 use crate::manifest::never_worked_on;
 
@@ -19,9 +19,9 @@ pub fn answers_changed(request: &Request) -> bool {
 
 /// Examines a WorkflowPrompt.
 pub fn prompt(object: &Value) -> AdmissionResponse {
-    let prompt = match serde_json::from_value::<WorkflowPrompt>(object.clone()) {
+    let prompt: WorkflowPrompt = match read(object) {
         Ok(prompt) => prompt,
-        Err(error) => return AdmissionResponse::denied(format!("the object does not fit its kind: {error}")),
+        Err(message) => return AdmissionResponse::denied(message),
     };
     match never_worked_on(&prompt) {
         Some(message) => AdmissionResponse::denied(message),

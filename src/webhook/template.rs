@@ -11,7 +11,7 @@ use crate::api::template_ref::{TemplateKind, TemplatePolicy, TemplateRef};
 use crate::catalog::Catalog;
 use crate::document::finding::{Finding, Severity, has_errors, quoted, summarise};
 use crate::domain::access::may_refer;
-use crate::domain::admission::{AdmissionOperation, AdmissionResponse, Request};
+use crate::domain::admission::{AdmissionOperation, AdmissionResponse, Request, read};
 use crate::generation::outcome::Inputs;
 use crate::generation::template::{Missing, check_inputs, render, templates, validate};
 use crate::kubernetes::stores::Stores;
@@ -22,9 +22,9 @@ const FINDINGS_CHARS: usize = 1_500;
 
 /// Examines a WorkflowTemplate.
 pub(super) fn review(object: &Value) -> AdmissionResponse {
-    let template = match WorkflowTemplate::deserialize(object) {
+    let template: WorkflowTemplate = match read(object) {
         Ok(template) => template,
-        Err(error) => return AdmissionResponse::denied(format!("the object does not fit its kind: {error}")),
+        Err(message) => return AdmissionResponse::denied(message),
     };
     let mut findings = validate(&template.spec, Catalog::embedded());
     findings.retain(|finding| finding.severity < Severity::Info);

@@ -170,14 +170,16 @@ impl Real {
 }
 
 /// Reports whether a trigger has a credential: n8n registers it at its service, or polls the service, when it publishes the workflow.
+fn signs_in(node: &Node) -> bool {
+    node.credentials().is_some_and(|own| !own.is_empty())
+}
+
 fn starts_at_service(definition: &Definition) -> bool {
-    let signs_in = |node: &Node| node.0.get("credentials").and_then(Value::as_object).is_some_and(|own| !own.is_empty());
     production_triggers(definition).any(signs_in)
 }
 
 /// Returns the workflow with a schedule in the place of each trigger that signs in to a service: its other nodes are what n8n then decides about.
 fn scheduled(definition: &Definition) -> Definition {
-    let signs_in = |node: &Node| node.0.get("credentials").and_then(Value::as_object).is_some_and(|own| !own.is_empty());
     let names: Vec<String> = production_triggers(definition).filter(|node| signs_in(node)).map(|node| node.name().to_owned()).collect();
     let mut definition = definition.clone();
     for node in definition.nodes.iter_mut().filter(|node| names.iter().any(|name| name == node.name())) {

@@ -23,11 +23,13 @@ pub(super) struct Expiry {
     pub(super) message: String,
 }
 
-/// Returns the condition that reports when the key expires.
-pub(super) fn condition(soon: bool, message: String) -> ConditionUpdate {
-    let (status, reason) =
-        if soon { (ConditionStatus::True, Reason::KeyExpiring) } else { (ConditionStatus::False, Reason::KeyNotExpiring) };
-    ConditionUpdate::new(ConditionType::KeyExpiring, status, reason, message)
+impl Expiry {
+    /// Returns the condition that reports it.
+    pub(super) fn condition(self) -> ConditionUpdate {
+        let (status, reason) =
+            if self.soon { (ConditionStatus::True, Reason::KeyExpiring) } else { (ConditionStatus::False, Reason::KeyNotExpiring) };
+        ConditionUpdate::new(ConditionType::KeyExpiring, status, reason, self.message)
+    }
 }
 
 /// Records when the key expires, and returns whether that is soon. None if the key cannot be read.

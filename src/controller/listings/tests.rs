@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 use serde_json::json;
 
 use super::*;
-use crate::n8n::scripted::{Reply, Scripted, json as answer};
+use crate::n8n::scripted::{Reply, Scripted, at_once, json as answer};
 
 /// Starts an n8n without workflows that answers these listings, counted from one, and never the others.
 async fn n8n_that_answers(listings: impl RangeBounds<usize> + Send + 'static) -> Scripted {
@@ -17,16 +17,6 @@ async fn n8n_that_answers(listings: impl RangeBounds<usize> + Send + 'static) ->
     .await
 }
 
-async fn until_asked(n8n: &Scripted, times: usize) {
-    while n8n.calls().len() < times {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-async fn at_once<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(1), what).await.expect("it waits for a listing that it does not need")
-}
-
 #[tokio::test]
 async fn a_newcomer_takes_the_older_listing_while_another_one_is_read() {
     let n8n = n8n_that_answers(..=1).await;
@@ -36,7 +26,7 @@ async fn a_newcomer_takes_the_older_listing_while_another_one_is_read() {
         let (listings, client) = (listings.clone(), client.clone());
         async move { listings.scan(&client).await }
     });
-    until_asked(&n8n, 2).await;
+    n8n.until_asked(2).await;
     let newcomer = at_once(listings.scan_for_newcomer(&client, "uid")).await.unwrap();
     assert!(Arc::ptr_eq(&first, &newcomer));
     running.abort();
@@ -71,7 +61,7 @@ async fn a_sweep_is_kept_for_others_while_a_listing_is_read() {
         let (listings, client) = (listings.clone(), client.clone());
         async move { listings.scan(&client).await }
     });
-    until_asked(&n8n, 1).await;
+    n8n.until_asked(1).await;
     let swept = listings.sweep(&client, Haste::Idle).await.unwrap();
     let recent = at_once(listings.recent(&client)).await.unwrap();
     assert!(Arc::ptr_eq(&swept, &recent));

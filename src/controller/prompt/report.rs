@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::events::EventType;
-use tracing::warn;
 
 use super::{Reconciliation, next};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::prompt_status::PromptStage;
 use crate::api::reason::{Class, Reason};
+use crate::controller::runtime::latest;
 use crate::controller::runtime::reconcile::{Ended, Next};
 use crate::controller::runtime::status;
 use crate::domain::annotations::{OF_PROMPT, unknown};
@@ -46,11 +46,7 @@ impl Reconciliation<'_> {
         match written.await {
             Ok(_) => {}
             Err(error) if objects::is_conflict(&error) => return Ended::again_in(Reason::Progressing, Duration::from_millis(100)),
-            Err(error) if objects::is_gone(&error) => return Ended::for_good(Reason::Cleaned),
-            Err(error) => {
-                warn!(%error, "cannot write the status");
-                return Ended::failed(Reason::RequestFailed);
-            }
+            Err(error) => return latest::unwritten(&error),
         }
         self.send_events().await;
         ended

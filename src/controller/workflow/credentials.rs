@@ -11,7 +11,7 @@ use crate::controller::connections::Connection;
 use crate::document::definition::Definition;
 use crate::domain::access::{Use, may_use, no_credential};
 use crate::domain::credential::mark::CredentialMark;
-use crate::domain::credential_ref::{CredentialUse, Standing, use_of};
+use crate::domain::credential_ref::{CredentialUse, use_of};
 use crate::domain::error::ReconcileError;
 use crate::domain::remote::{RemoteCredential, RemoteWorkflow};
 use crate::domain::render::{CredentialSymbol, Means, ResolvedCredential, credential_symbols};
@@ -32,8 +32,8 @@ pub(super) struct Lack {
 /// Errors about the credentials of a version.
 #[derive(Default)]
 pub(super) struct Lacks {
-    /// The error for people.
-    pub(super) told: Option<ReconcileError>,
+    /// The error with all of them, for people.
+    pub(super) all: Option<ReconcileError>,
     /// The reason why publication waits, if it does.
     pub(super) hold: Option<ReconcileError>,
 }
@@ -62,7 +62,7 @@ pub(super) async fn of_version(
         let messages: Vec<&str> = all.iter().take(MOST_MESSAGES).map(|error| error.message.as_str()).collect();
         Some(ReconcileError { message: messages.join("; "), ..first })
     };
-    let lacks = Lacks { told: summary(&|_| true), hold: summary(&|lack| lack.holds) };
+    let lacks = Lacks { all: summary(&|_| true), hold: summary(&|lack| lack.holds) };
     Ok((credentials, lacks))
 }
 
@@ -108,9 +108,10 @@ fn find(
     for symbol in symbols {
         let (resolved, lack) = match symbol.means() {
             Means::Ref(name) => {
-                let (resolved, error, failing) = named(rec, connection, &symbol.kind, name, known, &mut found.outdated);
-                // The published version uses it already, so that waiting would save nothing, and may keep back the cure.
-                let holds = !failing || resolved.remote.as_ref().is_none_or(|remote| !served.contains(&remote.id));
+                let (resolved, error) = named(rec, connection, &symbol.kind, name, known, &mut found.outdated);
+                // A failing test of one that the published version uses already: waiting would save nothing, and may keep back the cure.
+                let is_served = resolved.remote.as_ref().is_some_and(|remote| served.contains(&remote.id));
+                let holds = resolved.state != CredentialState::Invalid || !is_served;
                 (resolved, error.map(|error| Lack { error, holds }))
             }
             _ => match existing(rec, connection, symbol, known, adopted) {
@@ -127,7 +128,7 @@ fn find(
     found
 }
 
-/// Returns the credential of an N8nCredential of the namespace, what publication would wait for, and whether that is only a failing test.
+/// Returns the credential of an N8nCredential of the namespace, and what publication would wait for.
 fn named(
     rec: &Reconciliation<'_>,
     connection: &Connection,
@@ -135,7 +136,7 @@ fn named(
     name: &str,
     known: &[RemoteCredential],
     outdated: &mut bool,
-) -> (ResolvedCredential, Option<ReconcileError>, bool) {
+) -> (ResolvedCredential, Option<ReconcileError>) {
     let found = rec.ctx.named_credential(&rec.namespace(), name);
     let instance = (connection.namespace(), connection.instance.name_any());
     let CredentialUse { state, id, wait } = use_of(name, Some(kind), (&instance.0, &instance.1), found.as_ref());
@@ -151,10 +152,9 @@ fn named(
             );
             ReconcileError::waiting(Reason::CredentialNotReady, message)
         };
-        return (ResolvedCredential { remote, state: CredentialState::Missing }, Some(wait.unwrap_or_else(lost)), false);
+        return (ResolvedCredential { remote, state: CredentialState::Missing }, Some(wait.unwrap_or_else(lost)));
     }
-    let failing = wait.is_some() && found.is_some_and(|found| found.standing == Standing::Invalid);
-    (ResolvedCredential { remote, state }, wait, failing)
+    (ResolvedCredential { remote, state }, wait)
 }
 
 /// Returns the existing credential of the instance that a symbol names.

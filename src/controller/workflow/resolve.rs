@@ -43,7 +43,7 @@ pub(super) async fn resolve(
         check_reach(rec, connection, definition).await?;
     }
     let rendered = resolve_references(definition, name, &credentials, &workflows, &rec.mark(), &rec.status.written_settings);
-    match &lacks.told {
+    match &lacks.all {
         Some(error) => rec.set_condition(ConditionType::CredentialsReady, ConditionStatus::False, error.reason, &error.message),
         None => rec.set_condition(
             ConditionType::CredentialsReady,

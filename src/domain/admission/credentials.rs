@@ -2,7 +2,7 @@
 
 use crate::api::workflow::WorkflowSpec;
 use crate::document::definition::Definition;
-use crate::domain::credential_ref::{NamedCredential, Standing, use_of};
+use crate::domain::credential_ref::{NamedCredential, use_of};
 use crate::domain::render::mapped_types;
 
 /// Returns warnings about the N8nCredentials of a spec that cannot be used, or not yet: they may be applied in whatever order. `instance` is
@@ -22,10 +22,12 @@ pub fn warnings(
         if kinds.is_empty() {
             kinds.push(mapping.kind.as_deref());
         }
-        let waits = kinds.into_iter().filter_map(|kind| use_of(name, kind, instance, credential.as_ref()).wait);
-        let failing = credential.as_ref().is_some_and(|credential| credential.standing == Standing::Invalid);
-        let unless = if failing { ", unless its published version uses it already" } else { "" };
-        found.extend(waits.take(1).map(|wait| format!("{}; the Workflow waits until it is ready{unless}", wait.message)));
+        let uses = kinds.into_iter().map(|kind| use_of(name, kind, instance, credential.as_ref()));
+        let waits = uses.filter_map(|used| {
+            let unless = if used.only_fails_its_test() { ", unless its published version uses it already" } else { "" };
+            Some(format!("{}; the Workflow waits until it is ready{unless}", used.wait?.message))
+        });
+        found.extend(waits.take(1));
     }
     found
 }
@@ -35,6 +37,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::credential_ref::Standing;
     use crate::validator::check::parse_and_check;
 
     #[test]
@@ -70,7 +73,10 @@ mod tests {
                 "{warnings:?}"
             );
         }
-        let failing = warnings(&spec, Some(&definition), ("team-a", "main"), &|_| Some(held("httpHeaderAuth", Standing::Invalid)));
+        let of_n8n = |kind: &str| NamedCredential { id: Some("C1".into()), ..held(kind, Standing::Invalid) };
+        let failing = warnings(&spec, Some(&definition), ("team-a", "main"), &|_| Some(of_n8n("httpHeaderAuth")));
         assert!(failing[0].ends_with("until it is ready, unless its published version uses it already"), "{failing:?}");
+        let mismatch = warnings(&spec, Some(&definition), ("team-a", "main"), &|_| Some(of_n8n("httpBasicAuth")));
+        assert!(mismatch[0].ends_with("; the Workflow waits until it is ready"), "a published version cannot use it: {mismatch:?}");
     }
 }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::AdmissionResponse;
+use super::{AdmissionResponse, read};
 use crate::api::credential::{CredentialField, N8nCredential, N8nCredentialSpec};
 use crate::api::instance::{AllowedFrom, AllowedNamespaces, N8nInstance, N8nInstanceSpec};
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec};
@@ -43,9 +43,9 @@ fn examine<K: ResourceExt + DeserializeOwned>(
     known: &[&str],
     problems: impl FnOnce(&K) -> Vec<Problem>,
 ) -> AdmissionResponse {
-    let read = match serde_json::from_value::<K>(object.clone()) {
+    let read = match read::<K>(object) {
         Ok(read) => read,
-        Err(error) => return AdmissionResponse::denied(format!("the object does not fit its kind: {error}")),
+        Err(message) => return AdmissionResponse::denied(message),
     };
     let mut problems = problems(&read);
     problems.extend(unknown(Some(read.annotations()), known).map(|message| (false, message)));

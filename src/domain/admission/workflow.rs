@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::credentials;
 use super::grants::{self, InstanceFacts};
-use super::{AdmissionOperation, AdmissionResponse, MESSAGE_CHARS, Request};
+use super::{AdmissionOperation, AdmissionResponse, MESSAGE_CHARS, Request, read};
 use crate::api::workflow::{LARGEST_INLINE, Workflow};
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, Severity, join_within, summarise};
@@ -46,9 +46,9 @@ struct Problems {
 /// Examines a Workflow. An update that leaves the definition as it is, is only denied for problems that it brings: rules may have become
 /// stricter since the definition was accepted.
 pub fn workflow(request: &Request, facts: &WorkflowFacts<'_>) -> AdmissionResponse {
-    let mut new = match Workflow::deserialize(&request.object) {
+    let mut new: Workflow = match read(&request.object) {
         Ok(workflow) => workflow,
-        Err(error) => return AdmissionResponse::denied(format!("the object does not fit its kind: {error}")),
+        Err(message) => return AdmissionResponse::denied(message),
     };
     let names = (request.namespace.as_str(), request.name.as_str());
     let mut old = (request.operation == AdmissionOperation::Update).then(|| Workflow::deserialize(&request.old).ok()).flatten();

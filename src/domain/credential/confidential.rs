@@ -32,11 +32,12 @@ impl Confidential {
     /// Reports whether a text shows a value or a recognisable part of one, as it is, in base64 or in hexadecimal.
     pub fn stands_in(&self, text: &str) -> bool {
         let text = text.to_lowercase();
-        self.0.iter().any(|value| shows(&text, value.expose_secret()))
+        let shown: HashSet<&str> = parts(&text).collect();
+        self.0.iter().any(|value| shows(&text, &shown, value.expose_secret()))
     }
 }
 
-fn shows(text: &str, value: &str) -> bool {
+fn shows(text: &str, shown: &HashSet<&str>, value: &str) -> bool {
     let value = value.trim();
     if value.len() < SHORTEST {
         return false;
@@ -49,18 +50,17 @@ fn shows(text: &str, value: &str) -> bool {
     });
     let hexadecimal: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
     let mut forms = encoded.chain([hexadecimal, value.to_owned()]).filter(|form| form.len() >= SHORTEST);
-    forms.any(|form| contains_part(text, &form.to_lowercase()))
+    forms.any(|form| contains_part(text, shown, &form.to_lowercase()))
 }
 
-/// Reports whether a text contains [`PART`] consecutive characters of a value, or all of a shorter one. The value is read once: it may have a
-/// megabyte, and texts are short.
-fn contains_part(text: &str, value: &str) -> bool {
+/// Reports whether a text, with the parts `shown`, contains [`PART`] consecutive characters of a value, or all of a shorter one. The value is
+/// read once: it may have a megabyte, and texts are short.
+fn contains_part(text: &str, shown: &HashSet<&str>, value: &str) -> bool {
     let mut parts = parts(value).peekable();
-    if parts.peek().is_none() {
-        return text.contains(value);
+    match parts.peek() {
+        Some(_) => parts.any(|part| shown.contains(part)),
+        None => text.contains(value),
     }
-    let shown: HashSet<&str> = self::parts(text).collect();
-    parts.any(|part| shown.contains(part))
 }
 
 /// Returns all sequences of [`PART`] consecutive characters.
