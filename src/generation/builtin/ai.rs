@@ -95,8 +95,7 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
     if !speaks || acts.contains(&Act::Classify) {
         return Err(unknown());
     }
-    let each = flow.each || clause.items.iter().any(|item| item.is(&["each", "every"]));
-    if !each && (acts.contains(&Act::Summarize) || said(&["digest", "one", "overview"]) || noun("summary")) {
+    if !flow.each && (acts.contains(&Act::Summarize) || said(&["digest", "one", "overview"]) || noun("summary")) {
         records::collect(flow, &[]);
     }
     text(flow, clause, vendor, world)?;

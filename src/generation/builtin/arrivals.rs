@@ -59,10 +59,8 @@ pub(super) fn arriving(items: &[Item], lexicon: &Lexicon) -> Option<(Start, usiz
         .find(|at| items[*at].among(TO) && !arrival(&items[*at - 1]) || items[*at].is_verb && !arrival(&items[*at]))
         .unwrap_or(items.len());
     let start = starts::detect(&items[object..to], lexicon)?;
-    let happens = items[mark..to].iter().any(|item| {
-        clauses::is_event_word(&item.word)
-            || item.is(&["arrives", "join", "come", "posts", "land", "sends", "get", "gets", "put", "reach", "reaches", "show", "shows"])
-    });
+    let happens =
+        items[mark..to].iter().any(|item| clauses::is_event_word(&item.word) || item.is(&["get", "gets", "put", "show", "shows"]));
     let arrives = items[object..to].iter().any(|item| item.noun.is_some_and(|noun| ARRIVING.contains(&noun)));
     let reads = matches!(items[verb].act, Some(Act::Get | Act::Delete | Act::Update | Act::Call));
     let certain =

@@ -46,17 +46,17 @@ pub(super) fn unseen(flow: &mut Flow<'_>) {
 
 pub(super) fn limit(flow: &mut Flow<'_>, clause: &Clause) {
     // `the last 7 days` is no number of items.
-    let period = |pair: &[super::reading::Item]| {
-        let at = clause.items.iter().position(|item| std::ptr::eq(item, &pair[1])).unwrap_or_default();
-        clause.items.get(at + 1).is_some_and(|next| {
+    let period = |at: usize| {
+        clause.items.get(at + 2).is_some_and(|next| {
             next.is(&["day", "days", "hours", "hour", "weeks", "months", "minutes", "tage", "stunden", "jours", "heures", "dias", "horas"])
         })
     };
     let top = clause
         .items
         .windows(2)
-        .filter(|pair| !period(pair))
-        .find(|pair| pair[0].is(&["top", "first", "latest", "newest", "last", "top", "ersten", "premiers", "primeros"]));
+        .enumerate()
+        .find(|(at, pair)| !period(*at) && pair[0].is(&["top", "first", "latest", "newest", "last", "ersten", "premiers", "primeros"]))
+        .map(|(_, pair)| pair);
     let before = clause.items.windows(2).find(|pair| {
         pair[0].number().is_some()
             && (pair[1].is(&["most", "newest", "latest", "best", "top", "first", "last", "neuesten", "derniers", "ultimos"])

@@ -234,7 +234,7 @@ pub(super) fn sink(
     let id = flow.act(full, operation, if needs_file { service.display.as_str() } else { &name }, &source, set)?;
     let mapped = flow.nodes.get(before).is_some_and(|node| node.set.values().any(maps_automatically));
     let document = operation.name == "mongoDb.document.insert";
-    let record = if mapped || document { prepare(flow, clause, &id, operation)? } else { None };
+    let record = if mapped || document { prepare(flow, clause, &id, document)? } else { None };
     let prepared = record.is_some() || document;
     match (record, holder) {
         (Some(record), _) => {
@@ -299,7 +299,7 @@ fn add(values: &mut Vec<(String, String)>, label: &str, code: String) {
 }
 
 /// Adds a Set node with the values of a record, unless the items are such records already; returns its id.
-fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, operation: &Operation) -> Result<Option<String>, String> {
+fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, document: bool) -> Result<Option<String>, String> {
     let mut values: Vec<(String, String)> = Vec::new();
     for item in clause.items.iter().filter(|item| item.kind == Kind::Word && item.service.is_none() && !item.is_verb) {
         let noun = item.noun.unwrap_or(&item.word);
@@ -330,15 +330,13 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, operation: &Operati
     let set = if values.is_empty() || values.len() == 1 && flow.data.open.is_some() {
         let object = flow.data.object();
         let is_record = flow.data.whole.is_empty() && flow.tail.split('.').next() == Some(flow.data.node.as_str());
-        if flow.data.raw && is_record && flow.collected.is_none() && operation.name != "mongoDb.document.insert" {
+        if flow.data.raw && is_record && flow.collected.is_none() && !document {
             return Ok(None);
         }
         if flow.data.open.is_none() && flow.data.fields.is_empty() && flow.collected.is_none() {
             return Err("the fields of the record".to_owned());
         }
-        if operation.name == "mongoDb.document.insert"
-            && let Some(node) = flow.by_id(sink)
-        {
+        if document && let Some(node) = flow.by_id(sink) {
             node.set.insert("fields".to_owned(), "{{ Object.keys($json).join(',') }}".into());
         }
         if is_record {
@@ -346,19 +344,13 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, operation: &Operati
         }
         json!({"mode": "raw", "jsonOutput": format!("{{{{{object}}}}}")})
     } else {
+        let labels: Vec<&str> = values.iter().map(|(label, _)| label.as_str()).collect();
+        if document && let Some(node) = flow.by_id(sink) {
+            node.set.insert("fields".to_owned(), labels.join(",").into());
+        }
+        flow.assume(format!("The columns are named {}", labels.join(", ")));
         json!({"assignments": assigned(&values)})
     };
-    if operation.name == "mongoDb.document.insert" && !values.is_empty() && set.get("mode").is_none() {
-        let names: Vec<&str> = values.iter().map(|(label, _)| label.as_str()).collect();
-        let names = names.join(",");
-        if let Some(node) = flow.by_id(sink) {
-            node.set.insert("fields".to_owned(), names.into());
-        }
-    }
-    let labels: Vec<&str> = values.iter().map(|(label, _)| label.as_str()).collect();
-    if !labels.is_empty() && set.get("mode").is_none() {
-        flow.assume(format!("The columns are named {}", labels.join(", ")));
-    }
     Ok(Some(flow.node("set", "Prepare Record", map(set))))
 }
 

@@ -29,19 +29,11 @@ pub(super) fn reply(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&'static str]
             if text.is_none() && flow.made.is_none() && names_something(clause) {
                 return Err(Stuck::Unknown(clause.text()));
             }
-            if text.is_none()
-                && flow.made.is_none()
-                && let Some(code) = status(clause)
-            {
-                let set = json!({"respondWith": "noData", "options": {"responseCode": code}});
-                let id = flow.node("respondToWebhook", "Respond", map(set));
-                flow.attach(&id);
-                flow.effects += 1;
-                return Ok(());
-            }
-            let set = match text.or_else(|| flow.made.as_ref().map(|made| format!("{{{{{made}}}}}"))) {
-                Some(text) => json!({"respondWith": "text", "responseBody": text}),
-                None => json!({"respondWith": "firstIncomingItem"}),
+            let text = text.or_else(|| flow.made.as_ref().map(|made| format!("{{{{{made}}}}}")));
+            let set = match (text, status(clause)) {
+                (Some(text), _) => json!({"respondWith": "text", "responseBody": text}),
+                (None, Some(code)) => json!({"respondWith": "noData", "options": {"responseCode": code}}),
+                (None, None) => json!({"respondWith": "firstIncomingItem"}),
             };
             let id = flow.node("respondToWebhook", "Respond", map(set));
             flow.attach(&id);

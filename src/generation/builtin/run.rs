@@ -88,14 +88,11 @@ impl Run<'_, '_> {
             flow.tail = format!("{id}.{}", 1 - mood);
             return Ok(true);
         }
-        if moody && let Some(test) = conditions::read(&clause.items) {
-            let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;
-            flow.condition("if", "If", vec![case]);
-            return Ok(true);
-        }
         let checked =
             said(&["valid", "invalid", "deliverable", "gultige", "valides", "validas", "validos"]) && flow.data.field("status").is_some();
-        if checked && let Some(test) = conditions::read(&clause.items) {
+        if (moody || checked)
+            && let Some(test) = conditions::read(&clause.items)
+        {
             let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;
             flow.condition("if", "If", vec![case]);
             return Ok(true);

@@ -153,7 +153,7 @@ fn without_service(flow: &mut Flow<'_>, clause: &Clause, act: Act, nouns: &[&'st
     }
     let mails = matches!(act, Act::Send | Act::Reply | Act::Create)
         && (nouns.contains(&"mail")
-            || said(&["mail", "mails", "email", "emails", "emailed", "mailed", "mail-me"])
+            || said(&["mail", "mails", "email", "emails", "emailed", "mailed"])
             || clause.items.iter().any(|item| item.kind == Kind::Mail));
     if mails && act != Act::Reply {
         if let Some(service) = world.mail_service() {

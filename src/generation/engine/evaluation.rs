@@ -1,5 +1,6 @@
 //! From a compact workflow to a candidate, or to the findings that keep it from being one.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -58,7 +59,7 @@ pub(super) struct Context<'a> {
     pub(super) denied: &'a Denied<'a>,
     pub(super) base: Option<&'a Base<'a>>,
     pub(super) known: Known,
-    asked: Asked,
+    asked: OnceCell<Asked>,
     /// Answers, as values of the slots that a model left.
     inputs: Inputs,
     /// Findings of the workflow that is changed: not the model's.
@@ -98,9 +99,14 @@ impl<'a> Context<'a> {
             old = check(base.definition, None, request.catalog).into_iter().map(identity).collect();
         }
         let known = Known::of(texts.iter().map(String::as_str), request.catalog);
+        Self { known, asked: OnceCell::new(), inputs: as_inputs(request.answers), request, denied, base, old }
+    }
+
+    /// Returns what was asked for. It is read when there is an answer to check: every answer of a model begins the rounds again.
+    fn asked(&self) -> &Asked {
         // A change is about a part of the workflow, and may only mention the rest.
-        let asked = if base.is_some() { Asked::default() } else { Asked::of(request.prompt, request.catalog) };
-        Self { known, asked, inputs: as_inputs(request.answers), request, denied, base, old }
+        let read = || if self.base.is_some() { Asked::default() } else { Asked::of(self.request.prompt, self.request.catalog) };
+        self.asked.get_or_init(read)
     }
 
     /// Evaluates a workflow. Certain mistakes are corrected in the draft.
@@ -162,7 +168,7 @@ impl<'a> Context<'a> {
         checked.retain(|finding| !(open.iter().any(|path| is_within(&finding.path, path)) && is_of_value(finding.code)));
         checked.retain(|finding| finding.policy.is_some() || !self.old.contains(&identity(finding.clone())));
         findings.extend(checked);
-        checks::check(&Flow::new(compact, &definition, self.request.catalog), &draft.effects, &self.asked, &self.known, &mut findings);
+        checks::check(&Flow::new(compact, &definition, self.request.catalog), &draft.effects, self.asked(), &self.known, &mut findings);
         settings_hold_no_secret(&definition, &mut findings);
         let errors: Vec<Finding> = findings.iter().filter(|finding| finding.is_error()).cloned().collect();
         let doubts =

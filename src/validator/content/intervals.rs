@@ -159,11 +159,11 @@ fn times_of_day(values: &[Values; 6]) -> impl Iterator<Item = u64> + use<> {
 
 /// Returns the greatest number of starts of a cron expression within a time in seconds; within less than a day, as if it fired every day.
 fn busiest(values: &[Values; 6], within: u64) -> u64 {
-    let day: Vec<u64> = times_of_day(values).collect();
     if within > DAY {
-        let starts = u64::try_from(day.len()).unwrap_or(u64::MAX);
+        let starts = u64::try_from(times_of_day(values).count()).unwrap_or(u64::MAX);
         return starts.saturating_mul(most_days(values, within.div_ceil(DAY))).max(1);
     }
+    let day: Vec<u64> = times_of_day(values).collect();
     let mut most = 0;
     let (mut from, count) = (0, day.len());
     // Two days, because the time may begin before midnight.
