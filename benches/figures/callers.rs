@@ -64,7 +64,7 @@ pub async fn measure() {
     }
     world.operator.signal("CONT");
     world.operator.kill();
-    sweep(&world).await;
+    sweep(&world, "Workflow").await;
 }
 
 /// Reports whether half of the ratios are close to their median.

@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use serde_json::{Value, json};
+use kube::api::{DeleteParams, ListParams};
+use serde_json::json;
 
 use crate::harness::stack::{Stack, rand};
 use crate::harness::world::{World, ready};
-use crate::idle::{Kubernetes, LOG, LONGEST, memory, metric, number, requests};
+use crate::idle::{Kubernetes, LOG, LONGEST, memory, metric, number, requests, sweep, until};
 use crate::standin::{Options, StandIn};
 
 /// Number of Secrets that change at once.
@@ -48,7 +48,8 @@ pub async fn measure() {
     idle(&world, objects, Duration::from_secs(seconds as u64) * u32::try_from(rounds).expect("a small number")).await;
     rotate(&world, objects).await;
     world.operator.kill();
-    sweep(&world).await;
+    sweep(&world, "N8nCredential").await;
+    world.api("Secret").delete_collection(&DeleteParams::default(), &ListParams::default()).await.expect("the API server deletes");
 }
 
 async fn idle(world: &World, objects: usize, lasts: Duration) {
@@ -110,28 +111,4 @@ async fn create(world: &World, number: usize, interval: &str) {
 async fn secret(world: &World, number: usize) {
     let keys = json!({ "accessToken": format!("value-{:016x}", rand()) });
     world.apply(json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name(number) }, "stringData": keys })).await;
-}
-
-async fn until(world: &World, series: &str, wanted: f64) {
-    let started = Instant::now();
-    while metric(&world.operator.get("/metrics").await.1, series) < wanted {
-        assert!(started.elapsed() < LONGEST, "{series} does not reach {wanted}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// Takes away the objects without an operator, so that the next figure starts on an empty cluster.
-async fn sweep(world: &World) {
-    let api = world.api("N8nCredential");
-    let none: Patch<Value> = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-    let all = api.list_metadata(&ListParams::default()).await.expect("the API server lists");
-    for api in [&api, &world.api("Secret")] {
-        api.delete_collection(&DeleteParams::default(), &ListParams::default()).await.expect("the API server deletes");
-    }
-    stream::iter(all.items)
-        .for_each_concurrent(10, |object| {
-            let (api, none) = (&api, &none);
-            async move { drop(api.patch(&object.metadata.name.unwrap_or_default(), &PatchParams::default(), none).await) }
-        })
-        .await;
 }

@@ -32,7 +32,7 @@ pub async fn measure() {
     cold_start(&mut world, objects, "idle").await;
     standby(&mut world, objects).await;
     world.operator.kill();
-    sweep(&world).await;
+    sweep(&world, "Workflow").await;
 }
 
 /// Returns a number from the environment, `WEIRKEEPER_BENCH_…`.
@@ -40,18 +40,20 @@ pub fn number(name: &str, otherwise: usize) -> usize {
     std::env::var(format!("WEIRKEEPER_BENCH_{name}")).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
+/// Waits until a metric has reached a value.
+pub async fn until(world: &World, series: &str, wanted: f64) {
+    let started = Instant::now();
+    while metric(&world.operator.get("/metrics").await.1, series) < wanted {
+        assert!(started.elapsed() < LONGEST, "{series} does not reach {wanted}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// Starts the operator on objects that need nothing, and waits until it has confirmed each of them.
 pub async fn cold_start(world: &mut World, objects: usize, figure: &str) {
     let (before, started) = (Kubernetes::count(world).await, Instant::now());
     world.operator.restart_with(&["--log", LOG]);
-    loop {
-        let ready = metric(&world.operator.get("/metrics").await.1, "weirkeeper_workflows{state=\"ready\"}");
-        if ready >= objects as f64 {
-            break;
-        }
-        assert!(started.elapsed() < LONGEST, "only {ready} of {objects} are confirmed");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    until(world, "weirkeeper_workflows{state=\"ready\"}", objects as f64).await;
     let (all, processor) = (started.elapsed(), world.operator.processor_seconds());
     let asked = requests(world).await;
     let cold = memory(world.operator.pid());
@@ -219,9 +221,9 @@ pub fn memory(pid: u32) -> (u64, u64) {
     (kib("VmRSS:").div_ceil(1024), kib("VmHWM:").div_ceil(1024))
 }
 
-/// Takes away the objects of a world without an operator, so that the next figure starts on an empty cluster.
-pub async fn sweep(world: &World) {
-    let api = world.api("Workflow");
+/// Takes away the objects of a kind in a world without an operator, so that the next figure starts on an empty cluster.
+pub async fn sweep(world: &World, kind: &str) {
+    let api = world.api(kind);
     let none = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
     let all = api.list_metadata(&ListParams::default()).await.expect("the API server lists");
     api.delete_collection(&DeleteParams::default(), &ListParams::default()).await.expect("the API server deletes");

@@ -46,5 +46,5 @@ pub async fn measure() {
         memory(world.operator.pid()).1,
     );
     world.operator.kill();
-    sweep(&world).await;
+    sweep(&world, "Workflow").await;
 }

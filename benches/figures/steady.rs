@@ -54,7 +54,7 @@ pub async fn measure() {
     let kinds = all.lines().filter(|line| line.starts_with("weirkeeper_n8n_requests_total{")).collect::<Vec<_>>();
     println!("steady:   {}", kinds.join("; "));
     world.operator.kill();
-    sweep(&world).await;
+    sweep(&world, "Workflow").await;
 }
 
 /// Processor time of the real n8n, with its task runner, in seconds.

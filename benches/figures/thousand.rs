@@ -63,5 +63,5 @@ pub async fn measure() {
         println!("thousand:   {}", kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", "));
     }
     world.operator.kill();
-    crate::idle::sweep(&world).await;
+    crate::idle::sweep(&world, "Workflow").await;
 }

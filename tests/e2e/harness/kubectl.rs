@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::world::World;
 
-/// Output of kubectl.
+/// Output of a program.
 #[derive(Debug)]
 pub struct Output {
     pub ok: bool,
@@ -25,31 +25,31 @@ impl Output {
 
 /// Returns the objects of a stream of manifests as kubectl reads them.
 pub fn read(world: &World, manifests: &str) -> Vec<Value> {
-    let text = run(world, &["create", "--dry-run=client", "--output=json", "--filename=-"], manifests).text();
+    let text = in_world(world, &["create", "--dry-run=client", "--output=json", "--filename=-"], manifests).text();
     // Several objects come as one JSON document after the other.
     serde_json::Deserializer::from_str(&text).into_iter::<Value>().map(|item| item.expect("kubectl prints JSON")).collect()
 }
 
 /// Runs kubectl as an admin in the namespace of a world; `input` goes to its standard input.
 pub fn kubectl(world: &World, arguments: &[&str], input: Option<&Value>) -> Output {
-    run(world, arguments, &input.map(Value::to_string).unwrap_or_default())
+    in_world(world, arguments, &input.map(Value::to_string).unwrap_or_default())
 }
 
-fn run(world: &World, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(world.stack.kubectl())
-        .arg("--kubeconfig")
-        .arg(world.stack.kubeconfig("admin"))
-        .args(["-n", &world.namespace])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("kubectl runs");
+fn in_world(world: &World, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(world.stack.kubectl());
+    command.arg("--kubeconfig").arg(world.stack.kubeconfig("admin")).args(["-n", &world.namespace]).args(arguments);
+    run(command, input)
+}
+
+/// Runs a program; `input` goes to its standard input.
+pub fn run(mut command: Command, input: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
     let mut pipe = child.stdin.take().expect("a pipe");
-    pipe.write_all(input.as_bytes()).expect("kubectl reads");
-    drop(pipe);
-    let output = child.wait_with_output().expect("kubectl ends");
+    let input = input.to_owned();
+    // A program that ends early reads no more.
+    let writing = std::thread::spawn(move || drop(pipe.write_all(input.as_bytes())));
+    let output = child.wait_with_output().expect("the program ends");
+    writing.join().expect("no panic");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Output { ok: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
 }

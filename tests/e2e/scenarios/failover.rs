@@ -53,7 +53,7 @@ impl Pair {
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let standby = world.another_operator("standby", &flags);
         until_ready(&standby).await;
-        assert!(leads(&standby, 0).await, "the first replica leads");
+        assert!(standby.shows("weirkeeper_leading 0").await, "the first replica leads");
         let balancer = Balancer::between(&[admission.port, port]).await;
         admission.direct_to(&world, balancer.port).await;
         Self { standin, world, admission, standby, port, balancer }
@@ -71,7 +71,7 @@ impl Pair {
 
     /// Waits until the standby leads, and a change is reconciled.
     async fn until_led(&self) {
-        until_leads(&self.standby).await;
+        self.standby.until_shows("weirkeeper_leading 1").await;
         self.deploys("a", "1").await;
     }
 
@@ -113,26 +113,6 @@ impl Applies {
         let (sent, refused) = self.end().await;
         println!("failover: {what}: {sent} applies by {CLIENTS} clients with failurePolicy: Fail, {} refused", refused.len());
         assert!(sent > 20 && refused.is_empty(), "{sent} sent, refused: {refused:?}");
-    }
-}
-
-async fn leads(operator: &Operator, value: u8) -> bool {
-    operator.get("/metrics").await.1.lines().any(|line| line == format!("weirkeeper_leading {value}"))
-}
-
-async fn until_leads(operator: &Operator) {
-    let started = Instant::now();
-    while !leads(operator, 1).await {
-        assert!(started.elapsed() < PATIENCE, "nobody leads\n{}", operator.tail());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn until_stands_by(operator: &Operator) {
-    let started = Instant::now();
-    while !leads(operator, 0).await {
-        assert!(started.elapsed() < PATIENCE, "it still leads\n{}", operator.tail());
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -192,7 +172,7 @@ async fn replicas_that_are_replaced_one_after_another_cost_no_refusal() {
         pair.balancer.admit(pair.admission.port);
         pair.deploys("a", &round.to_string()).await;
     }
-    until_leads(&pair.standby).await;
+    pair.standby.until_shows("weirkeeper_leading 1").await;
     applies.end_without_refusal("a replica replaced twice").await;
 }
 
@@ -202,13 +182,13 @@ async fn a_leader_whose_lease_is_taken_still_answers_reviews_and_writes_nothing(
     pair.deploys("a", "1").await;
     let applies = pair.applies().await;
     pair.give_lease_to("somebody-else").await;
-    until_stands_by(&pair.world.operator).await;
+    pair.world.operator.until_shows("weirkeeper_leading 0").await;
     assert!(pair.world.operator.log().contains("the lease is lost"), "{}", pair.world.operator.tail());
     let written = pair.standin.log().writes().len();
     let definition = answering(&format!("{}/a", pair.world.namespace), "2");
     assert!(apply(&pair.world, &workflow("a", json!({ "definition": definition, "active": true })), &[]).ok);
     for replica in [&pair.world.operator, &pair.standby] {
-        assert!(leads(replica, 0).await, "nobody leads");
+        assert!(replica.shows("weirkeeper_leading 0").await, "nobody leads");
         until_more(replica, answers_of(replica).await).await;
         assert_eq!(replica.get("/readyz").await.0, 200, "{}", replica.tail());
     }
@@ -226,7 +206,7 @@ async fn a_leader_that_no_longer_reaches_the_api_server_loses_its_lease_and_stil
     relay.gate(|_| Some(page(503, "text/plain", "cut off")));
     pair.until_led().await;
     println!("failover: another replica led and worked {:.1} s after the leader was cut off", cut.elapsed().as_secs_f64());
-    until_stands_by(&pair.world.operator).await;
+    pair.world.operator.until_shows("weirkeeper_leading 0").await;
     until_more(&pair.world.operator, answers_of(&pair.world.operator).await).await;
     relay.open();
     applies.end_without_refusal("a leader cut off from the API server until its lease expired").await;
@@ -249,7 +229,7 @@ async fn a_leader_that_sleeps_until_its_lease_expires_costs_the_reviews_on_its_c
     let connections = pair.balancer.open(pair.admission.port);
     // Readiness fails, so no new connection is sent to it; an open one is given up after the webhook's timeout, with the review on it.
     pair.balancer.withdraw(pair.admission.port);
-    until_leads(&pair.standby).await;
+    pair.standby.until_shows("weirkeeper_leading 1").await;
     for name in &names {
         pair.world.until_ready(name).await;
     }
@@ -264,7 +244,7 @@ async fn a_leader_that_sleeps_until_its_lease_expires_costs_the_reviews_on_its_c
     let before = answers_of(&pair.standby).await;
     pair.world.operator.signal("CONT");
     pair.balancer.admit(pair.admission.port);
-    until_stands_by(&pair.world.operator).await;
+    pair.world.operator.until_shows("weirkeeper_leading 0").await;
     until_more(&pair.standby, before + 40).await;
     assert!(pair.world.operator.log().contains("the lease is lost"), "{}", pair.world.operator.tail());
     applies.end_without_refusal("the leader that slept is awake again").await;

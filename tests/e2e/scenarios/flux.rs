@@ -6,12 +6,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::kubectl::kubectl;
 use crate::harness::n8n::{answering, bad_cron};
 use crate::harness::stack::{Stack, rand};
 use crate::harness::world::{World, condition};
 use crate::scenarios::chart::helm::run;
-use crate::scenarios::repository::Repository;
+use crate::scenarios::repository::{Repository, read};
 
 /// Number of reconciliations by Flux.
 const ROUNDS: usize = 10;
@@ -99,13 +98,7 @@ fn root() -> &'static Path {
 
 /// Returns the documents of a file under examples/, or of a folder as kustomize builds it.
 fn example(world: &World, path: &str) -> Vec<Value> {
-    let path = root().join("examples").join(path);
-    let text = if path.is_dir() {
-        kubectl(world, &["kustomize", path.to_str().expect("a path")], None).text()
-    } else {
-        std::fs::read_to_string(&path).expect("an example")
-    };
-    text.split("\n---\n").map(|document| serde_saphyr::from_str(document).expect("YAML")).collect()
+    read(world, &root().join("examples").join(path))
 }
 
 /// Kinds of the first Kustomization of the examples: instances, with the rules of their namespaces and what else Workflows refer to.

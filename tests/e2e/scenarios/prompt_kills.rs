@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::prompts::{answering, prompt, provider, said};
+use super::prompts::{answering, keys, prompt, provider, said, until_accounted};
 use crate::harness::dice::Dice;
 use crate::harness::stack::rand;
-use crate::harness::world::{PATIENCE, World};
+use crate::harness::world::World;
 use crate::model::{Asked, ModelServer, Reply, complete};
 
 /// Number of kills; two hundred take ten minutes: `WEIRKEEPER_PROMPT_KILLS=200`.
@@ -25,16 +25,6 @@ fn words(number: u64, version: u32) -> String {
 
 async fn ask(world: &World, number: u64, version: u32) {
     prompt(world, &format!("p{number}"), &words(number, version), json!({ "providerRef": { "name": "models" } })).await;
-}
-
-/// Returns a value of the tokens that all prompts say they used.
-async fn used(world: &World) -> i64 {
-    let mut sum = 0;
-    for number in 0..PROMPTS {
-        let object = world.get_kind("WorkflowPrompt", &format!("p{number}")).await;
-        sum += object["status"]["usage"]["tokens"].as_i64().unwrap_or(0);
-    }
-    sum
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,25 +68,10 @@ async fn kills_send_no_question_twice_and_lose_no_budget() {
         let proposed = |object: &Value| object["status"]["stage"] == "WaitingForApproval" && object["status"]["pendingCalls"].is_null();
         world.until_kind("WorkflowPrompt", &format!("p{number}"), "a workflow is proposed", proposed).await;
     }
-    let keys: Vec<String> = server.completions().iter().filter_map(|asked| asked.header("idempotency-key").map(str::to_owned)).collect();
+    let keys = keys(&server);
     let distinct: BTreeSet<&String> = keys.iter().collect();
     println!("{kills} kills in {:?}: {} questions were sent, {} of them distinct", started.elapsed(), keys.len(), distinct.len());
     assert_eq!(keys.len(), distinct.len(), "a question was sent twice");
     assert!(keys.len() > usize::try_from(kills).expect("a small number") / 3, "the kills came too early to meet a question");
-    let waiting = Instant::now();
-    loop {
-        let quota = world.get_kind("WorkflowQuota", "budget").await;
-        let (reserved, counted) = (&quota["status"]["reservations"], quota["status"]["used"]["tokensPerDay"].as_i64());
-        let used = used(&world).await;
-        if reserved.is_null() && counted == Some(used) && used > 0 {
-            println!("the quota counts {used} tokens, and so do the prompts");
-            return;
-        }
-        assert!(waiting.elapsed() < PATIENCE, "the quota counts {counted:?} tokens and the prompts {used}; reserved: {reserved}");
-        // A reservation that was left is settled by the next reconciliation.
-        for number in 0..PROMPTS {
-            world.annotate("WorkflowPrompt", &format!("p{number}"), "requested-at", json!(format!("{:?}", waiting.elapsed()))).await;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    until_accounted(&world, PROMPTS).await;
 }

@@ -20,6 +20,34 @@ pub fn said(workflow: Value) -> String {
     json!({ "assumptions": ["it is called with GET"], "effects": [], "questions": [], "refusal": null, "workflow": workflow }).to_string()
 }
 
+/// Returns the keys of the questions that were sent.
+pub fn keys(server: &ModelServer) -> Vec<String> {
+    server.completions().iter().filter_map(|asked| asked.header("idempotency-key").map(str::to_owned)).collect()
+}
+
+/// Waits until the quota `budget` has no reservation, and counts the tokens that the prompts p0, p1, … say they used.
+pub async fn until_accounted(world: &World, prompts: u64) {
+    let waiting = Instant::now();
+    loop {
+        let quota = world.get_kind("WorkflowQuota", "budget").await;
+        let mut used = 0;
+        for number in 0..prompts {
+            used += world.get_kind("WorkflowPrompt", &format!("p{number}")).await["status"]["usage"]["tokens"].as_i64().unwrap_or(0);
+        }
+        let (reserved, counted) = (&quota["status"]["reservations"], quota["status"]["used"]["tokensPerDay"].as_i64());
+        if reserved.is_null() && counted == Some(used) && used > 0 {
+            println!("the quota counts {used} tokens, and so do the prompts");
+            return;
+        }
+        assert!(waiting.elapsed() < PATIENCE, "the quota counts {counted:?} tokens and the prompts {used}; reserved: {reserved}");
+        // A reservation that was left is settled by the next reconciliation.
+        for number in 0..prompts {
+            world.annotate("WorkflowPrompt", &format!("p{number}"), "requested-at", json!(format!("{:?}", waiting.elapsed()))).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
 pub async fn provider(world: &World, server: &ModelServer) {
     world.secret("models-key", "local").await;
     let model = json!({ "name": "scripted", "inputPricePerMillion": "1.00", "outputPricePerMillion": "2.00" });

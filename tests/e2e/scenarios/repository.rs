@@ -10,6 +10,7 @@ use crate::harness::kubectl::kubectl;
 use crate::harness::n8n::N8n;
 use crate::harness::world::World;
 use crate::model::{Asked, ModelServer, models, ordinary};
+use crate::scenarios::chart::helm::{documents, program, run};
 use crate::standin::{Options, StandIn};
 
 /// Folders of examples/ that are no objects for a cluster: Flux's own, which decide how the others are applied, and the demo, which is a test of its
@@ -196,21 +197,14 @@ fn files() -> Vec<(PathBuf, Place)> {
 }
 
 /// Returns the documents of a file, of a folder as kustomize builds it, or of a chart as Helm renders it.
-fn read(world: &World, path: &Path) -> Vec<Value> {
+pub fn read(world: &World, path: &Path) -> Vec<Value> {
+    let name = path.to_str().expect("a path");
     let text = if path.join("Chart.yaml").is_file() {
-        let mut helm = std::process::Command::new(world.stack.dir.join("bin/helm"));
-        for kind in ["CACHE", "CONFIG", "DATA"] {
-            helm.env(format!("HELM_{kind}_HOME"), world.stack.dir.join("helm"));
-        }
-        let rendered = helm.args(["template", "example"]).arg(path).output().expect("helm runs");
-        assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
-        String::from_utf8(rendered.stdout).expect("text")
+        run(program(&world.stack, "helm", &["template", "example", name]), "").text()
     } else if path.is_dir() {
-        kubectl(world, &["kustomize", path.to_str().expect("a path")], None).text()
+        kubectl(world, &["kustomize", name], None).text()
     } else {
         std::fs::read_to_string(path).expect("an example")
     };
-    let documents = format!("\n{text}");
-    let documents = documents.split("\n---\n").map(str::trim).filter(|document| !document.is_empty());
-    documents.map(|document| serde_saphyr::from_str(document).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).collect()
+    documents(&text).into_iter().map(|document| document.object).collect()
 }

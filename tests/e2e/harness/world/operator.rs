@@ -96,6 +96,20 @@ impl Operator {
         }
     }
 
+    /// Reports whether its metrics have a line.
+    pub async fn shows(&self, line: &str) -> bool {
+        self.get("/metrics").await.1.lines().any(|one| one == line)
+    }
+
+    /// Waits until its metrics have a line.
+    pub async fn until_shows(&self, line: &str) {
+        let started = Instant::now();
+        while !self.shows(line).await {
+            assert!(started.elapsed() < PATIENCE, "timed out waiting for {line}:\n{}", self.tail());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Restarts it with another kubeconfig, for example one that leads through a relay.
     pub fn restart_through(&mut self, kubeconfig: &std::path::Path) {
         self.kill();

@@ -1,12 +1,12 @@
 //! Helm, and the documents that it renders.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::harness::kubectl::Output;
+pub use crate::harness::kubectl::run;
 use crate::harness::stack::Stack;
 
 /// Returns the path of a file of the project.
@@ -27,20 +27,6 @@ pub fn program(stack: &Stack, name: &str, arguments: &[&str]) -> Command {
         command.env(format!("HELM_{kind}_HOME"), stack.dir.join("helm"));
     }
     command
-}
-
-/// Runs a program; `input` goes to its standard input.
-pub fn run(mut command: Command, input: &str) -> Output {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program of the stack runs");
-    let mut pipe = child.stdin.take().expect("a pipe");
-    let input = input.to_owned();
-    // A program that ends early reads no more.
-    let writing = std::thread::spawn(move || drop(pipe.write_all(input.as_bytes())));
-    let output = child.wait_with_output().expect("the program ends");
-    writing.join().expect("no panic");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Output { ok: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
 }
 
 /// Runs Helm with values.
