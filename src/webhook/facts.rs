@@ -77,7 +77,7 @@ impl Facts {
             Kind::ModelProvider => return Ok(rules::provider(&request.object)),
             Kind::WorkflowPolicy => return Ok(rules::policy(&request.object, Catalog::embedded())),
             Kind::WorkflowPrompt => return Ok(prompts::prompt(&request.object)),
-            Kind::WorkflowQuota => return Ok(AdmissionResponse::allowed()),
+            Kind::WorkflowQuota => return Ok(rules::quota(&request.object)),
             Kind::WorkflowTemplate => return Ok(template::review(&request.object)),
             Kind::Workflow => {}
         }

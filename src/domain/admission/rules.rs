@@ -10,6 +10,7 @@ use crate::api::credential::{CredentialField, N8nCredential, N8nCredentialSpec};
 use crate::api::instance::{AllowedFrom, AllowedNamespaces, N8nInstance, N8nInstanceSpec};
 use crate::api::policy::{WorkflowPolicy, WorkflowPolicySpec};
 use crate::api::provider::{ModelProvider, ModelProviderSpec};
+use crate::api::quota::WorkflowQuota;
 use crate::catalog::Catalog;
 use crate::document::finding::quoted;
 use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROVIDER, unknown};
@@ -36,6 +37,11 @@ pub fn provider(object: &Value) -> AdmissionResponse {
 /// Examines a WorkflowPolicy.
 pub fn policy(object: &Value, catalog: &Catalog) -> AdmissionResponse {
     examine::<WorkflowPolicy>(object, &[], |policy| of_policy(&policy.spec, catalog))
+}
+
+/// Examines a WorkflowQuota. One that cannot be read would stop every increase in its namespace.
+pub fn quota(object: &Value) -> AdmissionResponse {
+    examine::<WorkflowQuota>(object, &[], |_| Vec::new())
 }
 
 fn examine<K: ResourceExt + DeserializeOwned>(
@@ -175,6 +181,21 @@ mod tests {
             assert!(review.warnings.iter().zip(warned).all(|(warning, part)| warning.contains(part)), "{:?}", review.warnings);
         }
         assert!(policy_review(json!({ "maximumNodes": "many" })).denied.is_some_and(|message| message.contains("does not fit its kind")));
+    }
+
+    /// A newer CRD lets a resource pass that this version does not know.
+    #[test]
+    fn a_quota_that_cannot_be_read_is_denied() {
+        let reviewed = |hard: Value| {
+            let metadata = json!({ "name": "team-a", "annotations": { "weirkeeper.dev/limit": "1" } });
+            quota(
+                &json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowQuota", "metadata": metadata, "spec": { "hard": hard } }),
+            )
+        };
+        let fine = reviewed(json!({ "workflows": 5, "costPerDay": "5.00" }));
+        assert!(fine.denied.is_none() && fine.warnings.len() == 1 && fine.warnings[0].contains("weirkeeper.dev/limit"), "{fine:?}");
+        let newer = reviewed(json!({ "workflows": 5, "executionsPerDay": 7 })).denied.unwrap();
+        assert!(newer.contains("does not fit its kind") && newer.contains("executionsPerDay"), "{newer}");
     }
 
     #[test]

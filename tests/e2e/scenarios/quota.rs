@@ -318,11 +318,12 @@ async fn on_the_real_n8n_two_of_five_get_in_and_kubectl_shows_the_usage() {
     let cells: Vec<&str> = table.lines().nth(1).expect("a line").split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
     assert!(table.starts_with("NAME     REQUEST"), "{table}");
     assert_eq!(cells[..3], ["team-a", line, "True"], "{table}");
-    // Usage is counted anew, whatever somebody writes into the status.
+    // Usage is counted anew with the next change, whatever somebody wrote into the status.
     let wrong = json!({ "status": { "used": { "workflows": 99 } } }).to_string();
     kubectl(&world, &["patch", "n8nq/team-a", "--subresource=status", "--type=merge", "--patch", &wrong], None).text();
-    until_line(&world, "team-a", line).await;
     world.delete(&inside[0]).await;
     let left: Vec<String> = all.iter().filter(|name| **name != inside[0]).cloned().collect();
     decided(&world, &left, 2).await;
+    let quota = until_line(&world, "team-a", "workflows: 2/2, activeWorkflows: 0/1, deploymentsPerDay: 3/50").await;
+    assert_eq!(quota["status"]["used"], json!({ "workflows": 2, "activeWorkflows": 0, "deploymentsPerDay": 3 }));
 }

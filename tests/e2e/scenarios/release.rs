@@ -81,6 +81,10 @@ async fn nothing_is_released_while_an_operator_renews_its_lease() {
     assert!(!done && message.contains(&format!("Lease {}/{name} is renewed by pod-1", world.namespace)), "{message}");
     let observed = world.api("N8nInstance").get("main").await.expect("the instance is there");
     assert_eq!(observed.metadata.finalizers.map(|all| all.len()), Some(1), "nothing was changed");
+    // As in a namespace that the operator's release no longer manages: its Lease is elsewhere.
+    let (done, message) = release(&world, &["--lease-name", &lease_of(&world), "--lease-namespace", "kube-public"]).await;
+    assert!(done && message.contains("1 objects released"), "{message}");
+    world.until_kind("N8nInstance", "main", "its operator adds it again", |object| object["metadata"]["finalizers"][0].is_string()).await;
     renewing.store(false, Ordering::SeqCst);
     renewal.await.expect("it ends");
     let (done, message) = release(&world, &["--lease-name", &name]).await;

@@ -67,7 +67,8 @@ fn the_default_says_what_a_cluster_expects_of_a_controller() {
     let pod = &spec["template"]["spec"];
     let container = &pod["containers"][0];
     assert_eq!(spec["replicas"], 2);
-    assert_eq!(find(&objects, "PodDisruptionBudget", "weirkeeper")["spec"]["minAvailable"], 1);
+    let budget = &find(&objects, "PodDisruptionBudget", "weirkeeper")["spec"];
+    assert_eq!((&budget["minAvailable"], &budget["unhealthyPodEvictionPolicy"]), (&json!(1), &json!("AlwaysAllow")));
     for (field, wanted) in [
         (&pod["securityContext"]["runAsNonRoot"], json!(true)),
         (&pod["securityContext"]["seccompProfile"]["type"], json!("RuntimeDefault")),
