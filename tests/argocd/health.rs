@@ -50,6 +50,8 @@ fn every_reason_has_a_health_for_every_kind_of_outcome() {
         (|reason, message| ReconcileError::transient(reason, message), "Progressing"),
     ];
     let customizations = Customizations::installed();
+    let fine = Found { outcome: Outcome::Ready("fine".to_owned()), details: Vec::new() };
+    let (before, _) = conditions(&[], None, &fine, GENERATION - 1, Duration::ZERO, NOW);
     for reason in Reason::ALL.iter().copied() {
         let mut outcomes: Vec<(Outcome, &str)> =
             failures.iter().map(|(error, health)| (Outcome::Failed(error(reason, "of the node".to_owned())), *health)).collect();
@@ -59,6 +61,8 @@ fn every_reason_has_a_health_for_every_kind_of_outcome() {
             let health = customizations.health(&object("Workflow", &reported(&[], outcome.clone(), Vec::new())));
             let message = format!("{}: of the node", reason.as_str());
             assert_eq!(health, Health { status: wanted.to_owned(), message }, "{outcome:?}");
+            let after = reported(&before, outcome.clone(), Vec::new());
+            assert!(after.iter().all(|condition| condition.observed_generation == GENERATION), "{outcome:?}: {after:?}");
         }
     }
 }
