@@ -7,6 +7,7 @@ mod credential;
 mod credential_rates;
 mod credential_users;
 mod deletion;
+mod executions;
 mod instance;
 mod instance_errors;
 mod listings;

@@ -162,6 +162,12 @@ pub struct WorkflowStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 64))]
     pub unverified_since: Option<Time>,
+    /// Digest of what else decided about the definition when everything was last in order: the WorkflowPolicies of the namespace, the grants of
+    /// an N8nInstance in another namespace, and the ids of the credentials in n8n. If it is the same after a restart of the operator, a listing
+    /// of n8n is enough to confirm the Workflow. Absent if nothing else decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub rests_on: Option<String>,
     /// Conditions of the Workflow: Ready, Reconciling, Stalled, Validated, CredentialsReady, Synced, Live, Healthy, Drifted and RolledBack.
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

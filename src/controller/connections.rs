@@ -14,6 +14,7 @@ use kube::{Client, ResourceExt};
 use prometheus::IntGauge;
 use url::Url;
 
+use super::executions::ExecutionLists;
 use super::listings::Listings;
 use super::runtime::shared_read::SharedRead;
 use crate::api::annotation;
@@ -47,6 +48,8 @@ pub struct Connection {
     pub client: N8nClient,
     /// Listings of the instance.
     pub listings: Arc<Listings>,
+    /// Lists of its executions.
+    pub executions: Arc<ExecutionLists>,
     /// Set when another n8n seems to answer; nothing is written until it is cleared.
     pub suspect: Arc<AtomicBool>,
     api_key: ApiKey,
@@ -185,6 +188,7 @@ impl Connections {
             let moved = Arc::new(Connection {
                 client: open.client.clone(),
                 listings: open.listings.clone(),
+                executions: open.executions.clone(),
                 suspect: open.suspect.clone(),
                 api_key,
                 credentials: open.credentials.clone(),
@@ -205,6 +209,7 @@ impl Connections {
         let connection = Arc::new(Connection {
             client,
             listings: Arc::default(),
+            executions: Arc::default(),
             suspect: before.map(|open| open.suspect.clone()).unwrap_or_default(),
             api_key,
             credentials: Arc::default(),

@@ -260,13 +260,6 @@ impl Sweeps {
         waiting
     }
 
-    /// Returns the time since the confirmation of those covered objects that were confirmed first, among those that `counts`.
-    pub fn oldest(&self, instance: &str, counts: impl Fn(&str) -> bool) -> Option<Duration> {
-        let fleets = self.lock();
-        let objects = fleets.get(instance)?.objects.iter().filter(|(uid, _)| counts(uid));
-        objects.filter_map(|(_, entry)| Some(entry.covered.as_ref()?.confirmed.elapsed())).max()
-    }
-
     /// Takes the listing of a sweep that has just ended.
     pub fn take_fresh(&self, instance: &str) -> Option<Arc<Listing>> {
         let fresh = self.lock().get_mut(instance)?.fresh.take();

@@ -2,6 +2,7 @@
 
 mod answered;
 mod attempt;
+mod basis;
 mod bind;
 mod callers;
 mod cleanup;

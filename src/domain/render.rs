@@ -95,6 +95,12 @@ fn symbol(mapping: &CredentialMapping) -> Option<String> {
     existing.id.as_ref().map(|id| format!("{BY_ID}{id}")).or_else(by_name)
 }
 
+/// Returns the symbol of the credential that these mappings give to a definition's name for it; None if none does.
+pub fn mapped_symbol(mappings: &[CredentialMapping], kind: &str, called: &str) -> Option<CredentialSymbol> {
+    let mapping = mappings.iter().find(|mapping| mapping.name == called && mapping.kind.as_deref().is_none_or(|wanted| wanted == kind))?;
+    Some(CredentialSymbol { kind: kind.to_owned(), symbol: symbol(mapping)? })
+}
+
 /// Returns the mapping of a credential of the definition, with its index in `spec.credentials`.
 pub fn mapping_of<'s>(spec: &'s WorkflowSpec, kind: &str, entry: &Value) -> Option<(usize, &'s CredentialMapping)> {
     let (name, id) = (text(entry, "name").or_else(|| entry.as_str()), text(entry, "id"));

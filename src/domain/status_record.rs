@@ -290,6 +290,11 @@ impl StatusRecord {
         self.0.credential_refs = names.into_iter().collect();
     }
 
+    /// Records the digest of what else decides about the definition.
+    pub fn record_basis(&mut self, digest: Option<String>) {
+        self.0.rests_on = digest;
+    }
+
     /// Records whether webhooks of the published version are missing in n8n.
     pub fn record_missing_webhooks(&mut self, missing: bool) {
         self.0.webhooks_missing = missing;

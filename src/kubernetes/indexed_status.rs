@@ -2,8 +2,6 @@
 //!
 //! Lenient like the rest of the index: a field that does not fit counts as absent.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde::Deserialize;
@@ -37,8 +35,11 @@ pub struct IndexedStatus {
     pub(super) credential_refs: Vec<String>,
     pub(super) intent: Option<Announced>,
     pub(super) activation_requested_at: Option<Timestamp>,
-    /// Types of the credentials that the definition uses or requires.
-    pub(super) credential_types: Box<[Box<str>]>,
+    /// Types of the credentials that the definition uses or requires, and its names for them.
+    pub(super) credentials: Box<[(Box<str>, Box<str>)]>,
+    pub(super) rests_on: Option<Box<str>>,
+    /// True if executions of the published version decided that it is healthy.
+    pub(super) healthy: bool,
     /// State that n8n should hold, if the last reconciliation left nothing unfinished. Boxed, for many objects have none.
     pub(super) recorded: Option<Box<Recorded>>,
 }
@@ -83,6 +84,14 @@ struct Status {
     required_credentials: Option<Vec<RequiredCredential>>,
     #[serde(deserialize_with = "lenient")]
     complete: Option<bool>,
+    #[serde(deserialize_with = "lenient")]
+    rests_on: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    published_at: Option<MicroTime>,
+    #[serde(deserialize_with = "lenient")]
+    health_decided_for: Option<MicroTime>,
+    #[serde(deserialize_with = "lenient")]
+    health_failing: Option<bool>,
 }
 
 /// The parts of an intent that decide which places it may use.
@@ -108,9 +117,11 @@ pub(super) fn or_empty<'de, D: Deserializer<'de>, T: DeserializeOwned>(deseriali
 
 impl From<Status> for IndexedStatus {
     fn from(status: Status) -> Self {
-        let types: BTreeSet<&str> = status.required_credentials.iter().flatten().map(|one| one.kind.as_str()).collect();
+        let required = status.required_credentials.iter().flatten();
         Self {
-            credential_types: types.into_iter().map(Box::from).collect(),
+            credentials: required.map(|one| (one.kind.as_str().into(), one.name.as_str().into())).collect(),
+            healthy: status.is_healthy(),
+            rests_on: status.rests_on.as_deref().map(Box::from),
             recorded: status.recorded().map(Box::new),
             observed_generation: status.observed_generation,
             n8n_workflow_id: status.n8n_workflow_id,
@@ -132,6 +143,11 @@ impl From<Status> for IndexedStatus {
 }
 
 impl Status {
+    fn is_healthy(&self) -> bool {
+        let decided = self.health_decided_for.is_some() && self.health_decided_for == self.published_at;
+        decided && self.health_failing != Some(true)
+    }
+
     fn recorded(&self) -> Option<Recorded> {
         let unfinished = [&self.sent, &self.failed_digest, &self.unverified_since].iter().any(|one| one.is_some()) || self.intent.is_some();
         let waits = [self.webhooks_missing, self.waits_for_webhook_path].contains(&Some(true));

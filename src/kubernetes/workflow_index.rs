@@ -8,16 +8,18 @@ use kube::Resource;
 use kube::api::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
-use serde::de::Deserializer;
+use serde::de::{DeserializeOwned, Deserializer};
+use serde_json::Value;
 
 use super::indexed_metadata;
 use super::indexed_status::{IndexedStatus, lenient, or_empty};
 use crate::api::annotation;
 use crate::api::duration::DurationText;
 use crate::api::template_ref::TemplateRef;
-use crate::api::workflow::Workflow;
+use crate::api::workflow::{CredentialMapping, Workflow};
 use crate::domain::mark::Mark;
 use crate::domain::quota::places::{Candidate, Places};
+use crate::domain::render::{CredentialSymbol, mapped_symbol};
 use crate::domain::status_bounds;
 use crate::domain::sweep::{Asked, Shown, hash};
 use crate::domain::urgency::Urgency;
@@ -48,8 +50,8 @@ pub struct IndexedSpec {
     #[serde(deserialize_with = "lenient")]
     template_ref: Option<TemplateRef>,
     references: Vec<IndexedReference>,
-    #[serde(deserialize_with = "or_empty")]
-    credentials: Vec<IndexedCredentialUse>,
+    #[serde(deserialize_with = "fitting")]
+    credentials: Vec<CredentialMapping>,
     #[serde(deserialize_with = "lenient")]
     active: Option<bool>,
     #[serde(deserialize_with = "lenient")]
@@ -94,12 +96,9 @@ struct IndexedReference {
     workflow_ref: IndexedRef,
 }
 
-/// A credential that a Workflow takes from an N8nCredential.
-#[derive(Deserialize, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct IndexedCredentialUse {
-    #[serde(deserialize_with = "lenient")]
-    credential_ref: Option<IndexedRef>,
+/// Reads a list without the items that do not fit.
+fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(or_empty::<D, Value>(deserializer)?.into_iter().filter_map(|item| T::deserialize(item).ok()).collect())
 }
 
 /// Returns hashes of tags.
@@ -218,27 +217,41 @@ impl IndexedWorkflow {
         self.spec.interval.map_or(DEFAULT_INTERVAL, DurationText::get)
     }
 
-    /// Reports whether its executions are evaluated.
-    pub fn watches_executions(&self) -> bool {
-        self.spec.health_check.as_ref().is_some_and(|check| check.bake_time.is_some())
+    /// Returns the time during which executions count for its health, if they are evaluated.
+    pub fn bake_time(&self) -> Option<Duration> {
+        Some(self.spec.health_check.as_ref()?.bake_time?.get())
+    }
+
+    /// Reports whether executions in its bake time, of which some failed or none did, leave its health as the status says. Without any, the
+    /// last decision stands.
+    pub fn health_stands(&self, executions: usize, failed: usize) -> bool {
+        self.status.recorded.is_some() && (executions == 0 || failed == 0 && self.status.healthy)
     }
 
     /// Returns the types of the credentials that its definition uses or requires.
-    pub fn credential_types(&self) -> &[Box<str>] {
-        &self.status.credential_types
+    pub fn credential_types(&self) -> impl Iterator<Item = &str> {
+        self.status.credentials.iter().map(|(kind, _)| &**kind)
     }
 
-    /// Reports whether a listing alone may confirm it after a restart: it is Ready, nothing is unfinished, and nothing but the object itself
-    /// and n8n decides about its definition.
+    /// Returns the symbols of the credentials that its definition names; None if that is not certain: one is not mapped, or a kept version is
+    /// pinned, whose credentials were mapped by an earlier spec.
+    pub fn credential_symbols(&self) -> Option<Vec<CredentialSymbol>> {
+        let named = self.status.credentials.iter().filter(|(_, name)| !name.is_empty());
+        let symbols: Vec<_> = named.map(|(kind, name)| mapped_symbol(&self.spec.credentials, kind, name)).collect::<Option<_>>()?;
+        (symbols.is_empty() || self.status.pinned_version.is_none()).then_some(symbols)
+    }
+
+    /// Returns the digest of what else decides about the definition, as it was at the last reconciliation that found everything in order.
+    pub fn rests_on(&self) -> Option<&str> {
+        self.status.rests_on.as_deref()
+    }
+
+    /// Reports whether a listing alone may confirm it after a restart: it is Ready, nothing is unfinished, and the object itself has the
+    /// definition.
     pub fn may_be_confirmed(&self) -> bool {
         let ready = self.status.recorded.as_ref().is_some_and(|recorded| Some(recorded.generation) == self.metadata.generation);
         let own = self.spec.template_ref.is_none() && self.spec.definition_from.is_none();
-        ready
-            && own
-            && self.credential_types().is_empty()
-            && !self.watches_executions()
-            && self.spec.suspend != Some(true)
-            && self.urgency() == Urgency::Routine
+        ready && own && self.spec.suspend != Some(true) && self.urgency() == Urgency::Routine
     }
 
     /// Reports whether a listing shows its workflow as the status says.
@@ -280,120 +293,4 @@ impl IndexedWorkflow {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::annotation;
-    use serde_json::json;
-
-    fn indexed(status: serde_json::Value) -> IndexedWorkflow {
-        let mut indexed: IndexedWorkflow = serde_json::from_value(json!({
-            "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow",
-            "metadata": { "name": "a", "namespace": "n", "uid": "u", "generation": 2,
-                "annotations": { "kubectl.kubernetes.io/last-applied-configuration": "{}", annotation::RESET_AT: "1" } },
-            "spec": { "instanceRef": { "name": "main" }, "definition": { "nodes": [] } },
-            "status": status,
-        }))
-        .unwrap();
-        indexed.slim();
-        indexed
-    }
-
-    #[test]
-    fn credentials_that_come_from_objects_are_known() {
-        let with = |credentials: serde_json::Value| -> IndexedWorkflow {
-            serde_json::from_value(json!({ "metadata": {}, "spec": { "credentials": credentials } })).unwrap()
-        };
-        let one = with(json!([{ "name": "a", "existing": { "id": "1" } }, { "name": "b", "credentialRef": { "name": "slack" } }]));
-        assert!(one.uses_credential("slack") && !one.uses_credential("a"));
-        assert!(indexed(json!({ "credentialRefs": ["old"] })).uses_credential("old"), "the version in n8n still has it");
-        assert!(!with(json!([{ "credentialRef": 7 }])).uses_credential("") && !with(json!({})).uses_credential("slack"));
-    }
-
-    #[test]
-    fn edits_start_a_reconciliation_and_writes_of_status_or_finalizer_do_not() {
-        let before = indexed(json!({ "observedGeneration": 1 }));
-        let mut after = indexed(json!({ "observedGeneration": 2, "n8nWorkflowId": "w" }));
-        after.metadata.finalizers = Some(vec![crate::api::WORKFLOW_FINALIZER.to_owned()]);
-        assert_eq!(before.change_hash(), after.change_hash());
-        assert_eq!(before.metadata.annotations.as_ref().unwrap().len(), 1);
-        assert_eq!(after.instance(), ("n", "main"));
-        after.metadata.generation = Some(3);
-        assert_ne!(before.change_hash(), after.change_hash());
-    }
-
-    #[test]
-    fn urgency_follows_from_requests_that_are_not_handled_yet() {
-        let with = |generation: i64, annotations: serde_json::Value, status: serde_json::Value| {
-            let mut one = indexed(status);
-            one.metadata.generation = Some(generation);
-            one.metadata.annotations = serde_json::from_value(annotations).unwrap();
-            one
-        };
-        let answered = json!({ "observedGeneration": 2, "n8nWorkflowId": "w", "lastHandledRequestedAt": "1", "lastHandledResetAt": "1",
-            "pinnedVersion": 3 });
-        let pin = json!({ annotation::PINNED_VERSION: "3" });
-        for (generation, annotations, status, urgency) in [
-            (2, pin.clone(), answered.clone(), Urgency::Routine),
-            (3, pin.clone(), answered.clone(), Urgency::Edit),
-            (2, json!({}), answered.clone(), Urgency::Edit),
-            (2, json!({ annotation::PINNED_VERSION: "2" }), answered.clone(), Urgency::Edit),
-            (
-                2,
-                json!({ annotation::PINNED_VERSION: "3", annotation::RESET_AT: "1", annotation::REQUESTED_AT: "1" }),
-                answered.clone(),
-                Urgency::Routine,
-            ),
-            (2, json!({ annotation::PINNED_VERSION: "3", annotation::RESET_AT: "2" }), answered.clone(), Urgency::Edit),
-            (2, json!({ annotation::PINNED_VERSION: "3", annotation::REQUESTED_AT: "2" }), answered, Urgency::Edit),
-            (1, json!({}), json!({ "observedGeneration": -1 }), Urgency::Create),
-        ] {
-            assert_eq!(with(generation, annotations.clone(), status).urgency(), urgency, "{generation} {annotations}");
-        }
-        let mut going = with(3, pin, json!({ "n8nWorkflowId": "w" }));
-        going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
-        assert_eq!(going.urgency(), Urgency::Deletion);
-    }
-
-    #[test]
-    fn only_what_was_there_and_is_not_given_up_is_expected_in_n8n() {
-        let there = indexed(json!({ "n8nWorkflowId": "w", "activeVersion": 1 }));
-        assert_eq!(there.should_exist(), Some("w"));
-        assert_eq!(indexed(json!({ "n8nWorkflowId": "w" })).should_exist(), None);
-        let mut going = there;
-        going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
-        assert_eq!(going.should_exist(), None);
-    }
-
-    #[test]
-    fn places_under_a_quota_are_those_that_the_whole_object_shows() {
-        for (spec, status) in [
-            (json!({ "active": true }), json!({})),
-            (json!({ "active": true }), json!({ "activationRequestedAt": "2026-11-29T10:00:00.123456Z", "n8nWorkflowId": "w" })),
-            (json!({ "active": true, "suspend": true }), json!({ "published": true, "n8nWorkflowId": "w" })),
-            (json!({}), json!({ "intent": { "operation": "Create", "digest": "d", "startedAt": "2026-11-29T10:00:00Z" } })),
-            (
-                json!({ "active": false }),
-                json!({ "n8nWorkflowId": "w", "intent": { "operation": "Deploy", "digest": "d", "publishes": true, "startedAt": "2026-11-29T10:00:00Z" } }),
-            ),
-            (
-                json!({}),
-                json!({ "intent": { "operation": "Revert", "digest": "d", "lastGoodN8nVersionId": "v", "startedAt": "2026-11-29T10:00:00Z" } }),
-            ),
-        ] {
-            let mut object = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "spec": spec, "status": status,
-                "metadata": { "name": "a", "namespace": "n", "uid": "u", "creationTimestamp": "2026-11-29T09:00:00Z" } });
-            object["spec"]["instanceRef"] = json!({ "name": "main" });
-            let whole: Workflow = serde_json::from_value(object.clone()).unwrap();
-            let indexed: IndexedWorkflow = serde_json::from_value(object).unwrap();
-            assert_eq!(indexed.candidate(None), Candidate::of(&whole, None), "{spec} {status}");
-            let none = Some(Places::default());
-            assert_eq!(indexed.candidate(none), Candidate::of(&whole, none));
-        }
-    }
-
-    #[test]
-    fn an_object_that_does_not_fit_is_indexed_all_the_same() {
-        let odd: IndexedWorkflow = serde_json::from_value(json!({ "metadata": { "name": "a" }, "spec": { "active": "yes" } })).unwrap();
-        assert_eq!(odd.name(), "a");
-    }
-}
+mod tests;

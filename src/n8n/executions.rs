@@ -45,7 +45,7 @@ pub struct ExecutionQuery {
 }
 
 impl N8nClient {
-    /// Lists executions, newest first, up to the limit of the query.
+    /// Lists executions, newest first, up to the limit of the query. Their start is given by the local clock.
     ///
     /// # Errors
     /// Any error that prevents a complete list.
@@ -57,6 +57,7 @@ impl N8nClient {
         // n8n compares with its own clock.
         let ahead = jiff::SignedDuration::from_secs(self.inner.clock_ahead.load(Ordering::Relaxed));
         let there = |time: jiff::Timestamp| time.saturating_add(ahead).unwrap_or(time);
+        let here = |time: jiff::Timestamp| time.saturating_sub(ahead).unwrap_or(time);
         let mut idle = 0;
         while found.len() < query.limit {
             let size = PAGE.min(query.limit - found.len());
@@ -80,7 +81,8 @@ impl N8nClient {
             let page: Page<RemoteExecution> = self.send_json(request).await?;
             let before = found.len();
             let size = page.items.len();
-            for execution in page.items.into_iter().filter_map(|item| unread.note(operation, item.read())) {
+            for mut execution in page.items.into_iter().filter_map(|item| unread.note(operation, item.read())) {
+                execution.started_at = execution.started_at.map(here);
                 if found.iter().rev().take(PAGE).all(|known| known.id != execution.id) {
                     found.push(execution);
                 }

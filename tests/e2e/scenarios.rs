@@ -23,6 +23,7 @@ mod credentials;
 mod decisions;
 mod deleted_in_n8n;
 mod deletion;
+mod drift_steps;
 mod events;
 mod expressions;
 mod failed_versions;

@@ -8,6 +8,7 @@ use super::reconciliation::Reconciliation;
 use crate::api::reason::Reason;
 use crate::api::required_credential::CredentialState;
 use crate::controller::connections::Connection;
+use crate::controller::context::Context;
 use crate::document::definition::Definition;
 use crate::domain::access::{Use, may_use, no_credential};
 use crate::domain::credential::mark::CredentialMark;
@@ -81,14 +82,15 @@ pub(super) async fn look_up(
     adopted: bool,
     served: &BTreeSet<String>,
 ) -> Result<(Credentials, Vec<Lack>), ReconcileError> {
-    let symbols = credential_symbols(definition);
+    let (symbols, namespace) = (credential_symbols(definition), rec.namespace());
+    let scope = CredentialScope { ctx: rec.ctx, connection, namespace: &namespace };
     let mut found = Found::default();
     if symbols.iter().all(|symbol| matches!(symbol.means(), Means::Unmapped(_))) {
-        found = find(rec, connection, &symbols, &[], (adopted, served));
+        found = find(scope, &symbols, &[], (adopted, served));
     } else {
         for fresh in [false, true] {
             let known = connection.credentials(fresh).await?;
-            found = find(rec, connection, &symbols, &known.items, (adopted, served));
+            found = find(scope, &symbols, &known.items, (adopted, served));
             if !found.outdated {
                 break;
             }
@@ -97,9 +99,28 @@ pub(super) async fn look_up(
     Ok((found.credentials, found.lacks))
 }
 
+/// Namespace and instance of a Workflow, which decide what its symbols mean.
+#[derive(Clone, Copy)]
+pub(super) struct CredentialScope<'a> {
+    pub(super) ctx: &'a Context,
+    pub(super) connection: &'a Connection,
+    pub(super) namespace: &'a str,
+}
+
+/// Returns the id in n8n of the credential that a symbol names, if publication does not wait for it.
+pub(super) fn id_of(scope: CredentialScope<'_>, symbol: &CredentialSymbol, known: &[RemoteCredential]) -> Option<String> {
+    let remote = match symbol.means() {
+        Means::Ref(name) => {
+            let (resolved, wait) = named(scope, &symbol.kind, name, known, &mut false);
+            resolved.remote.filter(|_| wait.is_none())?
+        }
+        _ => existing(scope, symbol, known, false).ok()?,
+    };
+    Some(remote.id)
+}
+
 fn find(
-    rec: &Reconciliation<'_>,
-    connection: &Connection,
+    scope: CredentialScope<'_>,
     symbols: &BTreeSet<CredentialSymbol>,
     known: &[RemoteCredential],
     (adopted, served): (bool, &BTreeSet<String>),
@@ -108,13 +129,13 @@ fn find(
     for symbol in symbols {
         let (resolved, lack) = match symbol.means() {
             Means::Ref(name) => {
-                let (resolved, error) = named(rec, connection, &symbol.kind, name, known, &mut found.outdated);
+                let (resolved, error) = named(scope, &symbol.kind, name, known, &mut found.outdated);
                 // A failing test of one that the published version uses already: waiting would save nothing, and may keep back the cure.
                 let is_served = resolved.remote.as_ref().is_some_and(|remote| served.contains(&remote.id));
                 let holds = resolved.state != CredentialState::Invalid || !is_served;
                 (resolved, error.map(|error| Lack { error, holds }))
             }
-            _ => match existing(rec, connection, symbol, known, adopted) {
+            _ => match existing(scope, symbol, known, adopted) {
                 Ok(remote) => (ResolvedCredential { remote: Some(remote), state: CredentialState::Satisfied }, None),
                 Err(error) => {
                     found.outdated |= error.reason != Reason::CredentialUnmapped;
@@ -130,18 +151,17 @@ fn find(
 
 /// Returns the credential of an N8nCredential of the namespace, and what publication would wait for.
 fn named(
-    rec: &Reconciliation<'_>,
-    connection: &Connection,
+    CredentialScope { ctx, connection, namespace }: CredentialScope<'_>,
     kind: &str,
     name: &str,
     known: &[RemoteCredential],
     outdated: &mut bool,
 ) -> (ResolvedCredential, Option<ReconcileError>) {
-    let found = rec.ctx.named_credential(&rec.namespace(), name);
+    let found = ctx.named_credential(namespace, name);
     let instance = (connection.namespace(), connection.instance.name_any());
     let CredentialUse { state, id, wait } = use_of(name, Some(kind), (&instance.0, &instance.1), found.as_ref());
     // A status could be forged; the name in n8n tells whose the credential is.
-    let mark = found.as_ref().map(|found| CredentialMark::of(&rec.ctx.cluster, &found.uid, &rec.namespace(), name));
+    let mark = found.as_ref().map(|found| CredentialMark::of(&ctx.cluster, &found.uid, namespace, name));
     let is_its_own = |one: &&RemoteCredential| one.kind == kind && CredentialMark::in_name(&one.name) == mark;
     let remote = id.and_then(|id| known.iter().find(|one| one.id == id)).filter(is_its_own).cloned();
     if let (Some(id), None) = (id, &remote) {
@@ -159,8 +179,7 @@ fn named(
 
 /// Returns the existing credential of the instance that a symbol names.
 fn existing(
-    rec: &Reconciliation<'_>,
-    connection: &Connection,
+    CredentialScope { connection, namespace, .. }: CredentialScope<'_>,
     symbol: &CredentialSymbol,
     known: &[RemoteCredential],
     adopted: bool,
@@ -169,7 +188,7 @@ fn existing(
     // Content that n8n held when it was adopted needs no grant; content stored from n8n later does.
     let adopted = adopted && !symbol.symbol.starts_with("weirkeeper:");
     let granted = |id: &str, name: &str| {
-        adopted || may_use(&connection.instance.spec, &connection.namespace(), &rec.namespace(), Use::Credential { id, name })
+        adopted || may_use(&connection.instance.spec, &connection.namespace(), namespace, Use::Credential { id, name })
     };
     // Without a grant, the error does not disclose whether the credential exists.
     let usable = known.iter().filter(|one| &one.kind == kind && granted(&one.id, &one.name));
@@ -193,7 +212,7 @@ fn existing(
         [] => Err(ReconcileError::denied(
             Reason::CredentialNotGranted,
             no_credential(
-                &rec.namespace(),
+                namespace,
                 Some(kind),
                 &what,
                 if symbol.symbol.starts_with("weirkeeper:") { "spec.credentials" } else { "the kept version" },

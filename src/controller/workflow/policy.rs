@@ -114,7 +114,7 @@ pub(super) fn report_withdrawn(rec: &mut Reconciliation<'_>, error: ReconcileErr
     ReconcileError { message: format!("{}; it is not published (enforce: Running)", error.message), ..error }
 }
 
-/// Returns what tells one state of the policies from another.
+/// Returns the UID and generation of each policy, which tell one state of the policies from another.
 pub(super) fn versions_of(policies: &[Arc<IndexedPolicy>]) -> Vec<(&str, Option<i64>)> {
     let mut versions: Vec<_> =
         policies.iter().map(|policy| (policy.metadata.uid.as_deref().unwrap_or_default(), policy.metadata.generation)).collect();

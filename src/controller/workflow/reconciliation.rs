@@ -51,8 +51,6 @@ pub(super) struct Reconciliation<'a> {
     pub(super) asked: u64,
     /// Appearance in a listing of the workflow as it was last read or written.
     pub(super) seen: Option<Fingerprint>,
-    /// Set if the executions that decide the health are evaluated, and there are none.
-    pub(super) without_executions: bool,
     /// Set once the attempt of this reconciliation is counted as failed.
     pub(super) counted: bool,
     /// Set if production URLs of the published version were missing in n8n at the last reconciliation.
@@ -95,7 +93,6 @@ impl<'a> Reconciliation<'a> {
             started: Instant::now(),
             asked: ctx.sweeps.begin(&objects::key(&namespace, &name), &uid),
             seen: None,
-            without_executions: false,
             late,
             ctx,
             workflow,

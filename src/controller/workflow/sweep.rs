@@ -4,36 +4,36 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use super::basis::{self, InstanceFacts};
+use super::credentials::CredentialScope;
 use super::reconciliation::Reconciliation;
+use super::watch_health::bake_times;
 use crate::api::WORKFLOW_FINALIZER;
 use crate::api::reason::Reason;
 use crate::controller::connections::Connection;
 use crate::controller::context::Context;
+use crate::controller::executions::Executions;
 use crate::controller::listings::Listing;
 use crate::controller::runtime::reconcile::{Ended, Next};
 use crate::controller::sweeps::{Covered, Due, Expected, SHORTEST};
 use crate::domain::error::ReconcileError;
 use crate::domain::reference_cycle::CycleSearch;
-use crate::domain::remote::ExecutionStatus;
 use crate::domain::route_claims::Claim;
 use crate::domain::sweep::hash;
 use crate::domain::urgency::Urgency;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
-use crate::n8n::{ExecutionQuery, Haste};
+use crate::n8n::Haste;
 
 /// Maximum number of instances that are listed at once, so that memory does not grow with their number.
 const AT_ONCE: usize = 4;
-/// Maximum number of executions that are listed for all Workflows of an instance at once.
-const MOST_EXECUTIONS: usize = 1_000;
-/// Difference between the clock of n8n and the local one that may remain after its answers were compared.
-const CLOCKS: Duration = Duration::from_secs(5);
 /// Time after which listings that nobody needs any more are dropped.
 const EXPIRY: Duration = Duration::from_secs(40);
 
@@ -48,8 +48,7 @@ pub(super) fn pass(ctx: &Context, indexed: &IndexedWorkflow) -> Option<Action> {
     let due = Due { instance: &key, uid: latest.uid(), change: latest.change_hash(), interval: latest.interval() };
     let now = Instant::now();
     let first = || {
-        // A policy may have changed while no operator ran.
-        let may = latest.may_be_confirmed() && ctx.stores.policies_of(latest.namespace()).is_empty();
+        let may = latest.may_be_confirmed();
         may.then(|| ctx.sweeps.pass_first(&due, now, || ctx.workflows_of(namespace, name).len())).flatten()
     };
     ctx.sweeps.pass(&due, now).or_else(first).map(Action::requeue)
@@ -59,9 +58,7 @@ pub(super) fn pass(ctx: &Context, indexed: &IndexedWorkflow) -> Option<Action> {
 /// can change that without a reconciliation being asked for.
 pub(super) fn covered(rec: &Reconciliation<'_>, ended: &Ended) -> Option<Covered> {
     let interval = rec.spec().interval.get();
-    let watches = rec.spec().health_check.as_ref().is_some_and(|check| check.bake_time.is_some());
-    // A listing of executions tells when the first one comes.
-    let in_order = ended.reason == Reason::Succeeded && ended.next == Next::Interval(interval) && (!watches || rec.without_executions);
+    let in_order = ended.reason == Reason::Succeeded && ended.next == Next::Interval(interval);
     let unfinished = rec.status.intent.is_some() || rec.status.webhooks_missing || rec.status.failed_digest.is_some();
     let (in_order, fingerprint) = (in_order && !unfinished && interval >= SHORTEST, rec.seen?);
     in_order.then(|| Covered { fingerprint, change: Some(rec.change_hash()), confirmed: rec.started, interval })
@@ -151,13 +148,23 @@ pub async fn evaluate(ctx: &Context, connection: &Connection, listing: &Listing)
     let by_uid: HashMap<&str, &Arc<IndexedWorkflow>> = users.iter().map(|indexed| (indexed.uid(), indexed)).collect();
     let barred = barred(ctx, (namespace, name), &users).await;
     let changed = changed_credentials(ctx, connection, &users).await;
-    let executed = executed(ctx, connection, &users).await;
+    let executions = match bake_times(ctx, (namespace, name)) {
+        (0, _) => None,
+        (_, longest) => connection.executions.recent(&connection.client, longest, longest).await.ok().flatten(),
+    };
     let credentials_stand = |indexed: &IndexedWorkflow| {
         let foreign = indexed.namespace() != namespace;
         match &changed {
-            Some(kinds) => !(foreign && !kinds.is_empty() || indexed.credential_types().iter().any(|kind| kinds.contains(&**kind))),
-            None => !foreign && indexed.credential_types().is_empty(),
+            Some(kinds) => !(foreign && !kinds.is_empty() || indexed.credential_types().any(|kind| kinds.contains(kind))),
+            None => !foreign && indexed.credential_types().next().is_none(),
         }
+    };
+    let uses_some = users.iter().any(|indexed| indexed.credential_types().next().is_some());
+    let facts = InstanceFacts::read(ctx, connection, uses_some, users.iter().any(|indexed| indexed.namespace() != namespace)).await;
+    let rests_on_the_same = |indexed: &IndexedWorkflow| {
+        let scope = CredentialScope { ctx, connection, namespace: indexed.namespace() };
+        let now = indexed.credential_symbols().and_then(|symbols| basis::digest(scope, &symbols, &facts));
+        now.is_some_and(|now| now.as_deref() == indexed.rests_on())
     };
     let mut first = Vec::new();
     let confirms = |uid: &str, expected: Expected| {
@@ -165,12 +172,15 @@ pub async fn evaluate(ctx: &Context, connection: &Connection, listing: &Listing)
         let shown_id = indexed.status.n8n_workflow_id.as_deref()?;
         let shown = listing.shown.get(shown_id)?;
         let finalized = objects::has_finalizer(&indexed.metadata, WORKFLOW_FINALIZER);
-        let idle = !indexed.watches_executions() || executed.as_ref().is_some_and(|executed| !executed.contains(shown_id));
-        let stands =
-            finalized && idle && !barred.contains(indexed.namespace()) && credentials_stand(indexed) && references_stand(ctx, indexed);
+        let stands = finalized
+            && !barred.contains(indexed.namespace())
+            && references_stand(ctx, indexed)
+            && health_stands(ctx, indexed, shown_id, executions.as_deref());
         let as_expected = match expected {
-            Expected::Fingerprint(fingerprint, change) => fingerprint == shown.fingerprint && change == indexed.change_hash(),
-            Expected::Status => indexed.confirmed_by(shown, &ctx.cluster),
+            Expected::Fingerprint(fingerprint, change) => {
+                fingerprint == shown.fingerprint && change == indexed.change_hash() && credentials_stand(indexed)
+            }
+            Expected::Status => indexed.confirmed_by(shown, &ctx.cluster) && rests_on_the_same(indexed),
         };
         if !stands || !as_expected {
             return None;
@@ -231,7 +241,7 @@ async fn barred(ctx: &Context, instance: (&str, &str), users: &[Arc<IndexedWorkf
 /// Returns the types whose credentials were changed, renamed or deleted since the last listing; None if that is not known.
 async fn changed_credentials(ctx: &Context, connection: &Connection, users: &[Arc<IndexedWorkflow>]) -> Option<HashSet<String>> {
     let home = connection.namespace();
-    if users.iter().all(|indexed| indexed.credential_types().is_empty() && indexed.namespace() == home) {
+    if users.iter().all(|indexed| indexed.credential_types().next().is_none() && indexed.namespace() == home) {
         return Some(HashSet::new());
     }
     let listed = connection.credentials(true).await.ok();
@@ -249,27 +259,14 @@ async fn changed_credentials(ctx: &Context, connection: &Connection, users: &[Ar
     ctx.sweeps.credentials_changed(&connection.key(), digests)
 }
 
-/// Returns the ids of the workflows that were executed since the last listing, or are being executed; None if that is not known. Empty if no
-/// Workflow asks for it.
-async fn executed(ctx: &Context, connection: &Connection, users: &[Arc<IndexedWorkflow>]) -> Option<HashSet<String>> {
-    let watched: HashSet<&str> = users.iter().filter(|indexed| indexed.watches_executions()).map(|indexed| indexed.uid()).collect();
-    let Some(age) = ctx.sweeps.oldest(&connection.key(), |uid| watched.contains(uid)) else { return Some(HashSet::new()) };
-    let since = jiff::Timestamp::now().checked_sub(age + CLOCKS).ok()?;
-    let mut ids = HashSet::new();
-    for status in [None, Some(ExecutionStatus::Running)] {
-        let query = ExecutionQuery {
-            status,
-            started_after: status.is_none().then_some(since),
-            limit: MOST_EXECUTIONS,
-            ..ExecutionQuery::default()
-        };
-        let found = connection.client.executions(&query).await.ok()?;
-        if found.len() == MOST_EXECUTIONS {
-            return None;
-        }
-        ids.extend(found.into_iter().map(|execution| execution.workflow_id));
-    }
-    Some(ids)
+/// Reports whether the executions of a Workflow leave its health as the status says. Those of a credential with a rate limit are also counted.
+fn health_stands(ctx: &Context, indexed: &IndexedWorkflow, id: &str, executions: Option<&Executions>) -> bool {
+    let Some(bake) = indexed.bake_time() else { return true };
+    let from = SignedDuration::try_from(bake).ok().and_then(|bake| Timestamp::now().checked_sub(bake).ok());
+    let Some(found) = from.and_then(|from| executions?.of(id, (from, None))) else { return false };
+    let failed = found.iter().filter(|one| one.status.failed()).count();
+    let limited = |name: &str| ctx.credential(indexed.namespace(), name).is_some_and(|credential| credential.rate_limit().is_some());
+    indexed.health_stands(found.len(), failed) && (found.is_empty() || !indexed.credential_names().any(limited))
 }
 
 /// Reports whether the Workflows that an object refers to exist and do not refer back to it.

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use super::answered;
 use super::reconciliation::Reconciliation;
 use crate::api::condition::{ConditionStatus, ConditionType};
+use crate::api::duration::Within;
 use crate::api::instance::ExecutionsSaved;
 use crate::api::reason::Reason;
 use crate::api::workflow::HealthCheck;
 use crate::api::workflow_status::{LastFailure, VersionResult};
 use crate::controller::connections::Connection;
-use crate::controller::sweeps::SHORTEST;
+use crate::controller::context::Context;
 use crate::domain::credential_limits::{executions_per_minute, limits_of, users};
 use crate::domain::error::ReconcileError;
 use crate::domain::health::{Health, HealthDecision, Tally, evaluate, window};
@@ -22,6 +23,10 @@ use crate::n8n::ExecutionQuery;
 
 /// Number of executions that are enough for a rate.
 const MOST_EXECUTIONS: usize = 500;
+/// Minimum number of Workflows that share a list of executions, which has up to four pages.
+const FEWEST: usize = 4;
+/// Time by which a shared list begins earlier than the longest bake time: it may be a few seconds old.
+const MARGIN: Duration = Duration::from_secs(30);
 
 /// Evaluates the executions since publication, and sets the condition Healthy. `baking` is a version whose health is not decided yet.
 pub(super) async fn watch(
@@ -42,8 +47,7 @@ pub(super) async fn watch(
     let saved = saves_successes(&remote.settings, connection.instance.spec.executions_saved == ExecutionsSaved::All);
     let bake = check.bake_time.map_or(Duration::ZERO, |bake| bake.get());
     let (from, to) = window(published_at, bake, baking, now);
-    let executions = if saved { list(connection, &remote.id, from, to).await? } else { Vec::new() };
-    rec.without_executions = !baking && executions.is_empty() && none_running(rec, connection, &remote.id).await?;
+    let executions = if saved { executions(rec, connection, &remote.id, (from, to)).await? } else { Vec::new() };
     if saved {
         record_rates(rec, remote, &executions, (from, to.unwrap_or(now)));
     }
@@ -94,14 +98,30 @@ fn explain(health: &Health, check: &HealthCheck, bake: Duration) -> String {
     }
 }
 
-/// Reports whether no execution is running that will count when it has finished. Only asked for objects that listings could cover then.
-async fn none_running(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> Result<bool, ReconcileError> {
-    if rec.spec().interval.get() < SHORTEST {
-        return Ok(false);
+/// Returns the executions of a workflow in a period, from a list that the Workflows of the instance share if there are enough of them.
+async fn executions(
+    rec: &Reconciliation<'_>,
+    connection: &Connection,
+    id: &str,
+    period: (Timestamp, Option<Timestamp>),
+) -> Result<Vec<RemoteExecution>, ReconcileError> {
+    let (namespace, name) = rec.instance_key();
+    let (count, longest) = bake_times(rec.ctx, (&namespace, &name));
+    if count >= FEWEST {
+        let window = rec.spec().health_check.as_ref().and_then(|check| check.bake_time).map(Within::get).unwrap_or_default();
+        let shared = connection.executions.recent(&connection.client, longest, window).await?;
+        if let Some(found) = shared.as_ref().and_then(|shared| shared.of(id, period)) {
+            return Ok(found.into_iter().take(MOST_EXECUTIONS).cloned().collect());
+        }
     }
-    let status = Some(ExecutionStatus::Running);
-    let query = ExecutionQuery { workflow_id: Some(id.to_owned()), status, limit: 1, ..ExecutionQuery::default() };
-    Ok(connection.client.executions(&query).await?.is_empty())
+    list(connection, id, period.0, period.1).await
+}
+
+/// Returns the number of Workflows of an instance whose executions are evaluated, and the time that covers all their bake times.
+pub(super) fn bake_times(ctx: &Context, instance: (&str, &str)) -> (usize, Duration) {
+    let watched = ctx.workflows.state_filter(|indexed| indexed.bake_time().is_some() && indexed.instance() == instance);
+    let longest = watched.iter().filter_map(|indexed| indexed.bake_time()).max().unwrap_or_default();
+    (watched.len(), longest + MARGIN)
 }
 
 /// Records the requests of these executions with the N8nCredentials that have a rate limit.
