@@ -155,6 +155,9 @@ async fn every_change_in_n8n_is_seen_within_the_interval_and_nothing_else_is_rea
     let n8n = Relay::to(&own.n8n_url());
     world.instance("main", &n8n.url, &own.n8n_key(), json!({ "interval": "1h" })).await;
     let beside = Beside { project: second_project(&own).await, credential: stand_in(&world.n8n, "httpHeaderAuth", "shared").await };
+    // Allowed by a policy, and some with a credential and with a bake time: all that may have changed while no operator runs.
+    stand_in(&world.n8n, "httpBasicAuth", "kept").await;
+    policy(&world, "n8n-nodes-base.ssh").await;
     let home = world.n8n.workflows().await;
     assert!(home.is_empty(), "{home:?}");
     let changes = changes();
@@ -237,6 +240,23 @@ async fn cold_start(world: &mut World, n8n: &Relay, untouched: &[String]) {
     let read = read_alone(n8n, from);
     let others: Vec<&String> = untouched[1..].iter().filter(|id| read.contains(*id)).collect();
     assert!(others.is_empty() && read.contains(edited), "{others:?} were read at the start");
+
+    // Another policy may deny what the one before allowed.
+    world.operator.kill();
+    policy(world, "n8n-nodes-base.git").await;
+    let from = n8n.count();
+    world.operator.start();
+    until(world, "all are reconciled under the changed policy", async || {
+        let read = read_alone(n8n, from);
+        untouched.iter().all(|id| read.contains(id))
+    })
+    .await;
+}
+
+async fn policy(world: &World, denied: &str) {
+    let spec = json!({ "deniedNodeTypes": [denied] });
+    let metadata = json!({ "name": "rules", "namespace": world.namespace });
+    world.apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPolicy", "metadata": metadata, "spec": spec })).await;
 }
 
 /// Webhooks are checked after n8n was started again.
@@ -262,6 +282,15 @@ fn spec(world: &World, number: usize, project: Option<&String>, credential: bool
         definition["nodes"][0]["parameters"]["authentication"] = json!("headerAuth");
         definition["nodes"][0]["credentials"] = json!({ "httpHeaderAuth": { "id": "OLD", "name": "theirs" } });
         spec["credentials"] = json!([{ "name": "theirs", "existing": { "name": "shared" } }]);
+    }
+    match number.checked_sub(changes().len()) {
+        Some(1) => {
+            definition["nodes"][0]["parameters"]["authentication"] = json!("basicAuth");
+            definition["nodes"][0]["credentials"] = json!({ "httpBasicAuth": { "id": "OLD", "name": "theirs" } });
+            spec["credentials"] = json!([{ "name": "theirs", "existing": { "name": "kept" } }]);
+        }
+        Some(2) => spec["healthCheck"] = json!({ "bakeTime": "1s", "minimumExecutions": 1, "maximumErrorRate": 50 }),
+        _ => {}
     }
     if let Some(project) = project {
         spec["project"] = json!({ "id": project });
