@@ -167,7 +167,7 @@ pub struct WorkflowStatus {
     /// of n8n is enough to confirm the Workflow. Absent if nothing else decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    pub rests_on: Option<String>,
+    pub dependency_digest: Option<String>,
     /// Conditions of the Workflow: Ready, Reconciling, Stalled, Validated, CredentialsReady, Synced, Live, Healthy, Drifted and RolledBack.
     #[serde(default)]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]

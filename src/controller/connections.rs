@@ -311,6 +311,7 @@ mod tests {
             api_key: settings.api_key.clone(),
             client: scripted::client(settings),
             listings: Arc::default(),
+            executions: Arc::default(),
             suspect: Arc::default(),
             credentials: Arc::default(),
             schemas: Arc::default(),

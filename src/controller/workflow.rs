@@ -2,12 +2,12 @@
 
 mod answered;
 mod attempt;
-mod basis;
 mod bind;
 mod callers;
 mod cleanup;
 mod converge;
 mod credentials;
+mod dependencies;
 mod deploy;
 mod deployment;
 mod drift;

@@ -76,7 +76,7 @@ pub fn fit_workflow(status: &mut WorkflowStatus) -> Vec<String> {
         say(&mut failure.message, 512);
     }
     keep_short(&mut status.credential_refs, 256, 253);
-    drop_long(&mut status.rests_on, 64);
+    drop_long(&mut status.dependency_digest, 64);
     keep_short(&mut status.written_settings, 64, 64);
     keep_short(&mut status.added_tags, 64, 24);
     status.callers.iter_mut().for_each(|callers| keep_short(callers, 256, 128));

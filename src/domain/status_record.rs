@@ -291,8 +291,8 @@ impl StatusRecord {
     }
 
     /// Records the digest of what else decides about the definition.
-    pub fn record_basis(&mut self, digest: Option<String>) {
-        self.0.rests_on = digest;
+    pub fn record_dependency_digest(&mut self, digest: Option<String>) {
+        self.0.dependency_digest = digest;
     }
 
     /// Records whether webhooks of the published version are missing in n8n.

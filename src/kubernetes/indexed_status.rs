@@ -37,7 +37,7 @@ pub struct IndexedStatus {
     pub(super) activation_requested_at: Option<Timestamp>,
     /// Types of the credentials that the definition uses or requires, and its names for them.
     pub(super) credentials: Box<[(Box<str>, Box<str>)]>,
-    pub(super) rests_on: Option<Box<str>>,
+    pub(super) dependency_digest: Option<Box<str>>,
     /// True if executions of the published version decided that it is healthy.
     pub(super) healthy: bool,
     /// State that n8n should hold, if the last reconciliation left nothing unfinished. Boxed, for many objects have none.
@@ -85,7 +85,7 @@ struct Status {
     #[serde(deserialize_with = "lenient")]
     complete: Option<bool>,
     #[serde(deserialize_with = "lenient")]
-    rests_on: Option<String>,
+    dependency_digest: Option<String>,
     #[serde(deserialize_with = "lenient")]
     published_at: Option<MicroTime>,
     #[serde(deserialize_with = "lenient")]
@@ -121,7 +121,7 @@ impl From<Status> for IndexedStatus {
         Self {
             credentials: required.map(|one| (one.kind.as_str().into(), one.name.as_str().into())).collect(),
             healthy: status.is_healthy(),
-            rests_on: status.rests_on.as_deref().map(Box::from),
+            dependency_digest: status.dependency_digest.as_deref().map(Box::from),
             recorded: status.recorded().map(Box::new),
             observed_generation: status.observed_generation,
             n8n_workflow_id: status.n8n_workflow_id,

@@ -242,8 +242,8 @@ impl IndexedWorkflow {
     }
 
     /// Returns the digest of what else decides about the definition, as it was at the last reconciliation that found everything in order.
-    pub fn rests_on(&self) -> Option<&str> {
-        self.status.rests_on.as_deref()
+    pub fn dependency_digest(&self) -> Option<&str> {
+        self.status.dependency_digest.as_deref()
     }
 
     /// Reports whether a listing alone may confirm it after a restart: it is Ready, nothing is unfinished, and the object itself has the

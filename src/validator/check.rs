@@ -66,7 +66,7 @@ pub fn examine(definition: &Definition, active: Option<bool>, catalog: &Catalog)
 /// Returns whether there was an error.
 pub fn doubt<'f>(findings: impl IntoIterator<Item = &'f mut Finding>) -> bool {
     let mut any = false;
-    for finding in findings.into_iter().filter(|finding| finding.is_error() && finding.code.rests_on_catalog()) {
+    for finding in findings.into_iter().filter(|finding| finding.is_error() && finding.code.dependency_digest_catalog()) {
         finding.severity = Severity::Warning;
         any = true;
     }

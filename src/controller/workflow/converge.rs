@@ -6,7 +6,7 @@ use super::bind::{self, Bound};
 use super::fail::{fail, handle_reset, hold, rolled_back_or};
 use super::reconciliation::Reconciliation;
 use super::source::Source;
-use super::{basis, policy, quota, republish, route_claims, suspend, validate, versions};
+use super::{dependencies, policy, quota, republish, route_claims, suspend, validate, versions};
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow_status::IntentOperation;
@@ -51,7 +51,7 @@ pub(super) async fn converge(rec: &mut Reconciliation<'_>) -> Result<Outcome, Re
         watch_published(rec, &connection, error).await;
     }
     match &converged {
-        Ok(Outcome::Ready(_)) => basis::record(rec, &connection).await,
+        Ok(Outcome::Ready(_)) => dependencies::record(rec, &connection).await,
         Err(error) if error.class == Class::Transient => note_change(rec, &source).await,
         _ => {}
     }

@@ -11,8 +11,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use super::basis::{self, InstanceFacts};
 use super::credentials::CredentialScope;
+use super::dependencies::{self, InstanceFacts};
 use super::reconciliation::Reconciliation;
 use super::watch_health::bake_times;
 use crate::api::WORKFLOW_FINALIZER;
@@ -161,10 +161,10 @@ pub async fn evaluate(ctx: &Context, connection: &Connection, listing: &Listing)
     };
     let uses_some = users.iter().any(|indexed| indexed.credential_types().next().is_some());
     let facts = InstanceFacts::read(ctx, connection, uses_some, users.iter().any(|indexed| indexed.namespace() != namespace)).await;
-    let rests_on_the_same = |indexed: &IndexedWorkflow| {
+    let depends_on_the_same = |indexed: &IndexedWorkflow| {
         let scope = CredentialScope { ctx, connection, namespace: indexed.namespace() };
-        let now = indexed.credential_symbols().and_then(|symbols| basis::digest(scope, &symbols, &facts));
-        now.is_some_and(|now| now.as_deref() == indexed.rests_on())
+        let now = indexed.credential_symbols().and_then(|symbols| dependencies::digest(scope, &symbols, &facts));
+        now.is_some_and(|now| now.as_deref() == indexed.dependency_digest())
     };
     let mut first = Vec::new();
     let confirms = |uid: &str, expected: Expected| {
@@ -180,7 +180,7 @@ pub async fn evaluate(ctx: &Context, connection: &Connection, listing: &Listing)
             Expected::Fingerprint(fingerprint, change) => {
                 fingerprint == shown.fingerprint && change == indexed.change_hash() && credentials_stand(indexed)
             }
-            Expected::Status => indexed.confirmed_by(shown, &ctx.cluster) && rests_on_the_same(indexed),
+            Expected::Status => indexed.confirmed_by(shown, &ctx.cluster) && depends_on_the_same(indexed),
         };
         if !stands || !as_expected {
             return None;

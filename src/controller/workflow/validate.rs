@@ -130,14 +130,14 @@ async fn report_on(
     let limits = limits_of(spec, |name| rec.ctx.credential(&namespace, name)?.rate_limit());
     let mapped = (!limits.is_empty()).then(|| spec.clone());
     let (silenced, generated) = (rec.silenced(), policy::is_generated(rec));
-    let rests_on = format!(
+    let dependency_digest = format!(
         "{generated}{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}{:?}{limits:?}{:?}",
         spec.display_name,
         held.id,
         policy::versions_of(&policies),
         mapped.as_ref().map(|spec| &spec.credentials)
     );
-    let of: [u8; 32] = Sha256::new().chain_update(source.text).chain_update(rests_on).finalize().into();
+    let of: [u8; 32] = Sha256::new().chain_update(source.text).chain_update(dependency_digest).finalize().into();
     let known = rec.ctx.remember(&rec.uid(), |memory| match &memory.validation {
         Some(CachedValidation::Known(before, report)) if *before == of => Some(report.clone()),
         _ => None,

@@ -169,7 +169,7 @@ codes! {
 impl Code {
     /// Reports whether the finding depends on facts about n8n's node types, and not on the document alone. For an n8n of another version
     /// than the catalogue's such a finding is only doubtful.
-    pub const fn rests_on_catalog(self) -> bool {
+    pub const fn dependency_digest_catalog(self) -> bool {
         matches!(
             self,
             Code::TriggerMissing

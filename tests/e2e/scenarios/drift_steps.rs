@@ -139,8 +139,8 @@ async fn run(name: &str, target: &Target, interval: Duration) {
                 let (world, n8n) = (&world, &n8n);
                 async move {
                     tokio::time::sleep(Duration::from_millis(*delay)).await;
-                    let told = format!("{name} of {}, WEIRKEEPER_SEED={seed}, round {round}: {steps:?}", subject.name);
-                    change_and_watch(world, n8n, subject, steps, target, interval, &told).await;
+                    let context = format!("{name} of {}, WEIRKEEPER_SEED={seed}, round {round}: {steps:?}", subject.name);
+                    change_and_watch(world, n8n, subject, steps, target, interval, &context).await;
                 }
             })
             .await;
@@ -164,7 +164,7 @@ async fn change_and_watch(
     steps: &[Step],
     target: (&str, &str),
     interval: Duration,
-    told: &str,
+    context: &str,
 ) {
     let (mut changed, mut lost) = (None, false);
     for step in steps {
@@ -188,14 +188,14 @@ async fn change_and_watch(
         if seen && settled {
             break;
         }
-        assert!(at.elapsed() < interval + SLACK, "{told}: read: {seen}, settled: {settled}\n{object:#}\n{}", world.operator.tail());
+        assert!(at.elapsed() < interval + SLACK, "{context}: read: {seen}, settled: {settled}\n{object:#}\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     if let Some(credential) = &subject.credential {
         restore(&world.n8n, credential).await;
         let at = Instant::now();
         while !ready(&world.get(&subject.name).await) {
-            assert!(at.elapsed() < interval + SLACK, "{told}: the credential is there again\n{}", world.operator.tail());
+            assert!(at.elapsed() < interval + SLACK, "{context}: the credential is there again\n{}", world.operator.tail());
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

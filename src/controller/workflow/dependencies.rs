@@ -1,5 +1,5 @@
-//! What decides about the definition of a Workflow beside the object itself: policies, grants and credentials. A digest of it in the status
-//! shows after a restart that nothing of it changed while no operator ran, so that a listing of n8n is enough to confirm the Workflow.
+//! Dependencies of a Workflow beyond the object itself that decide about its definition: policies, grants and credentials. A digest of them in
+//! the status shows after a restart that none changed while no operator ran, so that a listing of n8n is enough to confirm the Workflow.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(super) async fn record(rec: &mut Reconciliation<'_>, connection: &Connection
     let facts = InstanceFacts::read(rec.ctx, connection, uses_some, is_foreign(scope)).await;
     let digest = symbols.and_then(|symbols| digest(scope, &symbols, &facts));
     // Where something is not certain, the next start reconciles the Workflow.
-    rec.status.record_basis(digest.unwrap_or_default());
+    rec.status.record_dependency_digest(digest.unwrap_or_default());
 }
 
 /// Reports whether the instance is in another namespace, whose grants decide what the Workflow may use.
@@ -56,19 +56,19 @@ pub(super) fn is_foreign(scope: CredentialScope<'_>) -> bool {
 
 /// Returns the digest for a Workflow that uses these credentials; `Some(None)` if nothing else decides, and None if that is not certain.
 pub(super) fn digest(scope: CredentialScope<'_>, symbols: &[CredentialSymbol], facts: &InstanceFacts) -> Option<Option<String>> {
-    let mut basis = String::new();
+    let mut dependencies = String::new();
     let policies = scope.ctx.stores.policies_of(scope.namespace);
     if !policies.is_empty() {
-        write!(basis, "policies {:?}", versions_of(&policies)).ok()?;
+        write!(dependencies, "policies {:?}", versions_of(&policies)).ok()?;
     }
     if is_foreign(scope) {
         let concerns = |grant: &&Grant| grant.namespaces.iter().any(|one| one == "*" || one == scope.namespace);
         let grants: Vec<&Grant> = scope.connection.instance.spec.grants.iter().filter(concerns).collect();
-        write!(basis, "grants {} catalog {}", serde_json::to_string(&grants).ok()?, facts.catalog.as_ref()?).ok()?;
+        write!(dependencies, "grants {} catalog {}", serde_json::to_string(&grants).ok()?, facts.catalog.as_ref()?).ok()?;
     }
     let known = facts.credentials.as_ref().map(|list| list.items.as_slice());
     for symbol in symbols {
-        write!(basis, "credential {:?} is {}", symbol, id_of(scope, symbol, known?)?).ok()?;
+        write!(dependencies, "credential {:?} is {}", symbol, id_of(scope, symbol, known?)?).ok()?;
     }
-    Some((!basis.is_empty()).then(|| sha256_hex(basis)[..DIGITS].to_owned()))
+    Some((!dependencies.is_empty()).then(|| sha256_hex(dependencies)[..DIGITS].to_owned()))
 }
