@@ -151,6 +151,7 @@ reasons! {
     DriftReported: "The workflow was changed in n8n; the change was left because `spec.driftPolicy` is Report.",
     DriftIgnored: "The workflow was changed in n8n; the change was left because `spec.driftPolicy` is Ignore.",
     DriftContested: "The workflow was changed in n8n repeatedly after the changes were reverted. It is left as it is for an hour; find out who or what changes it.",
+    ValuesRewritten: "n8n renewed a token, or somebody edited the credential; n8n shows no difference between the two. The fields of the Secret were written again, and the tokens stayed.",
     DraftEdited: "The editor has an unpublished draft. The published version is correct; the draft is kept until the next change that has to be written.",
 
     Cleaned: "The deletion policy was applied to the workflow in n8n.",

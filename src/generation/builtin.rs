@@ -25,6 +25,7 @@ mod operations;
 mod perform;
 mod phrases;
 mod places;
+mod polled;
 mod presets;
 mod questions;
 mod reading;

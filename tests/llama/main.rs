@@ -142,9 +142,23 @@ fn a_check_finds_the_model(server: &LlamaServer) {
     assert!(listed.lists && listed.missing.is_empty(), "{listed:?}");
 }
 
-/// The server takes the strict schema of workflows, and answers begin as it says. They are cut off soon: a loaded machine writes one or two tokens a second.
+/// Maximum number of tokens of an answer about a workflow: a loaded machine writes one or two a second.
+/// `WEIRKEEPER_LLAMA_TOKENS` sets more where the share of whole answers is to be measured.
+fn answer_tokens() -> u32 {
+    std::env::var("WEIRKEEPER_LLAMA_TOKENS").ok().and_then(|text| text.parse().ok()).unwrap_or(60)
+}
+
+/// The server takes the strict schema of workflows; answers begin as it says, and those that end are read.
 fn a_model_keeps_to_the_schema_of_workflows_as_far_as_it_gets(server: &LlamaServer) {
-    const PROMPTS: [&str; 3] = ["Answer a webhook", "Ask a question", "Refuse"];
+    const PROMPTS: [&str; 6] = [
+        "Answer a webhook",
+        "Ask a question",
+        "Refuse",
+        // The model repeats what it is shown, and so comes to an end.
+        r#"Answer with exactly this: {"assumptions": [], "effects": [], "questions": [], "refusal": "no", "workflow": null}"#,
+        r#"Say no. The answer is {"assumptions": [], "effects": [], "questions": [], "refusal": "It is not allowed.", "workflow": null}"#,
+        r#"Repeat: {"assumptions": [], "effects": ["a request is answered"], "questions": [], "refusal": null, "workflow": null}"#,
+    ];
     let client = client(server, server.key());
     let request = Request {
         prompt: "Build the frobnication gateway.",
@@ -167,7 +181,7 @@ fn a_model_keeps_to_the_schema_of_workflows_as_far_as_it_gets(server: &LlamaServ
     let (mut ended, mut read, mut cut, mut partly) = (0, 0, 0, 0);
     for prompt in PROMPTS {
         // The rules take more than the model reads; the schema is what is tried here.
-        let mut question = call(prompt, yes_or_no(), 60);
+        let mut question = call(prompt, yes_or_no(), answer_tokens());
         question.output = Some(schema.clone());
         let reply = wait(client.call(&question)).unwrap();
         // Only an answer that ended confirms the way of asking.
@@ -184,8 +198,10 @@ fn a_model_keeps_to_the_schema_of_workflows_as_far_as_it_gets(server: &LlamaServ
         }
     }
     println!(
-        "of {} answers under the strict schema {ended} ended, of which {read} are read; {cut} were cut off, of which {partly} had begun as they must",
-        PROMPTS.len()
+        "of {} answers of at most {} tokens under the strict schema {ended} ended, of which {read} are read; {cut} were cut off, of which {partly} had \
+         begun as they must",
+        PROMPTS.len(),
+        answer_tokens()
     );
     assert_eq!((read, partly), (ended, cut));
 }

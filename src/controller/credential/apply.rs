@@ -169,6 +169,10 @@ async fn update(
         let now = Timestamp::now();
         rec.ctx.remember(&rec.uid(), |memory| memory.reverts.note(now));
     }
+    if decided.renewed_or_edited {
+        let note = format!("credential {} was changed in n8n: {}", remote.id, Reason::ValuesRewritten.meaning());
+        rec.record_event(EventType::Normal, Reason::ValuesRewritten, note);
+    }
     let hash = if decided.values { wanted.hash.clone() } else { rec.status.values_hash.clone().unwrap_or_default() };
     confirm(rec, &after, &hash);
     rec.record().await

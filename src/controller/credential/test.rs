@@ -1,5 +1,7 @@
 //! Tests of a credential by n8n: after its values were written, at the test interval, and on request. A failing test changes nothing in n8n.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::reconciliation::Reconciliation;
@@ -8,17 +10,31 @@ use crate::api::condition::{ConditionStatus, ConditionType, whole_seconds};
 use crate::api::credential_status::{CredentialTest, TestResult};
 use crate::api::reason::Reason;
 use crate::controller::connections::Connection;
+use crate::domain::backoff::spread;
 use crate::domain::conditions::Outcome;
-use crate::domain::credential::test_result::{test_is_due, test_result};
+use crate::domain::credential::test_result::{collided, test_is_due, test_result};
 use crate::domain::error::ReconcileError;
-use crate::n8n::N8nError;
+use crate::n8n::{CredentialTestAnswer, N8nError};
+
+/// Number of repetitions of a test that another one disturbed, before the reconciliation ends.
+const TURNS: u64 = 4;
+/// Pause before such a repetition: longer than most tests take.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Tests the credential if a test is due, and returns the outcome of the reconciliation.
 pub(super) async fn test(rec: &mut Reconciliation<'_>, connection: &Connection, wanted: &Wanted) -> Result<Outcome, ReconcileError> {
     let id = rec.status.n8n_credential_id.clone().unwrap_or_default();
     if is_due(rec, &wanted.hash) {
         rec.release_slot();
-        let (result, message) = match connection.client.test_credential(&id).await {
+        let (result, message) = match tested(rec, connection, &id).await {
+            Ok(answer) if collided(&answer.status, &answer.message) => {
+                return Err(ReconcileError::transient(
+                    Reason::RequestFailed,
+                    format!(
+                        "n8n gave no result of its test of credential {id}, because it tested others at the same moment; it is repeated"
+                    ),
+                ));
+            }
             Ok(answer) => test_result(&answer.status, &answer.message, &rec.confidential),
             // n8n waits for the service.
             Err(N8nError::Timeout { after, .. }) => (TestResult::Failed, Some(format!("no answer within {} s", after.as_secs()))),
@@ -45,6 +61,18 @@ pub(super) async fn test(rec: &mut Reconciliation<'_>, connection: &Connection, 
         rec.status.needs_authorization = result == TestResult::NeedsAuthorization;
     }
     Ok(outcome(rec, &id))
+}
+
+/// Has n8n test the credential, again where a test of another one disturbed it.
+async fn tested(rec: &Reconciliation<'_>, connection: &Connection, id: &str) -> Result<CredentialTestAnswer, N8nError> {
+    for turn in 0..TURNS {
+        let answer = connection.client.test_credential(id).await?;
+        if !collided(&answer.status, &answer.message) {
+            return Ok(answer);
+        }
+        tokio::time::sleep(spread(PAUSE, &rec.uid(), turn)).await;
+    }
+    connection.client.test_credential(id).await
 }
 
 /// Reports whether a test is due.

@@ -100,6 +100,8 @@ pub struct Plan {
     pub left: bool,
     /// The values that n8n has beside the written ones stay, such as tokens.
     pub partial: bool,
+    /// The values are written because n8n renewed a token or somebody edited them: n8n shows no difference between the two.
+    pub renewed_or_edited: bool,
 }
 
 impl Plan {
@@ -130,7 +132,8 @@ pub fn plan(facts: Facts<'_>) -> Plan {
             Tokens::Session => !rotated && !facts.unconfirmed,
             Tokens::Account => true,
         };
-    Plan { values, name: facts.name != facts.wanted_name && !(left && renamed), drifted, left, partial }
+    let name = facts.name != facts.wanted_name && !(left && renamed);
+    Plan { values, name, drifted, left, partial, renewed_or_edited: rewritten && !renamed && !rotated }
 }
 
 #[cfg(test)]
@@ -198,11 +201,13 @@ mod tests {
         for tokens in [Tokens::Session, Tokens::Account] {
             let renewed = Facts { updated_at: Some("2"), tokens, ..STEADY };
             assert_eq!((shown(renewed), plan(renewed).partial), ((true, false, false, false), true), "no drift is told");
+            assert!(plan(renewed).renewed_or_edited);
             assert_eq!(shown(Facts { may_rewrite: false, ..renewed }), (false, false, false, false));
             assert_eq!(shown(Facts { policy: DriftPolicy::Report, ..renewed }), (false, false, false, false));
             assert_eq!(shown(Facts { tokens, ..STEADY }), (false, false, false, false), "nothing was updated");
             let renamed = Facts { name: "Mine", may_rewrite: false, ..renewed };
             assert_eq!((shown(renamed), plan(renamed).partial), ((true, true, true, false), true), "a renamed one was edited");
+            assert!(!plan(renamed).renewed_or_edited);
             let rotated = plan(Facts { wanted_hash: "i", ..renewed });
             assert_eq!((rotated.values, rotated.partial), (true, tokens == Tokens::Account), "a session belongs to the old values");
         }

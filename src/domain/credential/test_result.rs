@@ -12,6 +12,8 @@ use crate::text::one_line;
 const NO_TEST: &str = "No testing function found for this credential.";
 /// n8n's message for an OAuth2 credential that nobody has connected to an account.
 const NOT_CONNECTED: &str = "This OAuth2 credential was not connected to an account.";
+/// n8n's message where a test of another credential ended during this one: all tests share an entry in n8n (2.39.10, measured).
+const COLLIDED: &str = "Node not found";
 /// Longest message of a test that is shown.
 const SHOWN: usize = 300;
 
@@ -24,6 +26,11 @@ pub fn test_result(status: &str, message: &str, confidential: &Confidential) -> 
         _ => TestResult::Failed,
     };
     (result, shown(message, confidential))
+}
+
+/// Reports whether n8n gave no result, because it tested another credential at the same moment.
+pub fn collided(status: &str, message: &str) -> bool {
+    status != "OK" && message == COLLIDED
 }
 
 /// Returns a message of n8n or of a service on one line, unless it is empty or shows a value.
@@ -90,7 +97,9 @@ mod tests {
             ("", "", TestResult::Failed),
         ] {
             assert_eq!(test_result(status, message, &none).0, wanted, "{message}");
+            assert!(!collided(status, message));
         }
+        assert!(collided("Error", "Node not found") && !collided("Error", "404 - Node not found"));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::document::finding::quoted;
 use crate::text::listed;
 use crate::text::similar::nearest;
 
+/// Fields with JSON as text whose texts n8n evaluates one by one, by type (2.39.10, `resolveCredentialJsonLeaves`); the schema does not say it.
+const EVALUATED_JSON: [(&str, &str); 1] = [("httpTemplatedCustomAuth", "placeholderValues")];
 /// Maximum number of unknown fields that a message names.
 const MOST_NAMES: usize = 10;
 
@@ -109,7 +111,7 @@ pub fn typed(schema: &CredentialSchema, kind: &str, given: &[GivenField]) -> Res
             Some(_) if text.expose_secret().trim() == PLACEHOLDER => {
                 faults.push(format!("{place} is still {PLACEHOLDER}; write the value of field {} there", quoted(field)));
             }
-            Some(wanted) => match convert(wanted, text.expose_secret()) {
+            Some(wanted) => match convert(wanted, text.expose_secret(), EVALUATED_JSON.contains(&(kind, field))) {
                 Ok(value) => values.push((field.clone(), value)),
                 Err(expected) => faults.push(format!("field {} must be {expected}; {place} is not", quoted(field))),
             },
@@ -141,8 +143,8 @@ fn fields_of(schema: &CredentialSchema, kind: &str) -> String {
     format!("the fields of {kind} are {}", schema.names().collect::<Vec<_>>().join(", "))
 }
 
-/// Converts a text. The error says what is expected.
-fn convert(wanted: &FieldType, text: &str) -> Result<TypedValue, String> {
+/// Converts a text; `evaluated` says whether n8n evaluates texts in it, should it be JSON as text. The error says what is expected.
+fn convert(wanted: &FieldType, text: &str, evaluated: bool) -> Result<TypedValue, String> {
     // Some editors begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line = one_line_text(text);
@@ -152,20 +154,42 @@ fn convert(wanted: &FieldType, text: &str) -> Result<TypedValue, String> {
         FieldType::Choice(choices) => return Err(format!("one of {}", choices.join(", "))),
         FieldType::Number => TypedValue::Number(serde_json::from_str(line.trim()).map_err(|_| "a number".to_owned())?),
         FieldType::Boolean => TypedValue::Boolean(line.trim().parse().map_err(|_| "true or false".to_owned())?),
-        FieldType::JsonText if is_json(text) => TypedValue::Text(line.into()),
-        FieldType::Nested if is_json(text) => TypedValue::Nested(text.into()),
-        FieldType::JsonText | FieldType::Nested => return Err("JSON".to_owned()),
+        FieldType::JsonText | FieldType::Nested => {
+            let mut json: Value = serde_json::from_str(text).map_err(|_| "JSON".to_owned())?;
+            match wanted {
+                FieldType::Nested => {
+                    literal_texts(&mut json);
+                    TypedValue::Nested(json.to_string().into())
+                }
+                _ if evaluated && literal_texts(&mut json) => TypedValue::Text(json.to_string().into()),
+                _ => TypedValue::Text(line.into()),
+            }
+        }
     })
 }
 
 /// Returns a text as n8n has to store it. n8n evaluates a text that begins with `=` (2.39.10, measured): one with `{{` is meant as an expression;
 /// of any other, such as a password, n8n would drop the `=`, so it gets one more.
 fn literal(text: &str) -> SecretString {
-    if text.starts_with('=') && !text.contains("{{") { format!("={text}").into() } else { text.into() }
+    if is_swallowed(text) { format!("={text}").into() } else { text.into() }
 }
 
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+fn is_swallowed(text: &str) -> bool {
+    text.starts_with('=') && !text.contains("{{")
+}
+
+/// Changes each text in JSON as [`literal`] does, and reports whether one was changed.
+fn literal_texts(json: &mut Value) -> bool {
+    match json {
+        Value::String(text) if is_swallowed(text) => {
+            text.insert(0, '=');
+            true
+        }
+        // All are changed, not the first alone.
+        Value::Array(parts) => parts.iter_mut().fold(false, |changed, part| literal_texts(part) || changed),
+        Value::Object(parts) => parts.values_mut().fold(false, |changed, part| literal_texts(part) || changed),
+        _ => false,
+    }
 }
 
 /// Returns the text without the line break that editors and `echo` leave at the end of a single line. A text of several lines, such as a private
@@ -275,6 +299,23 @@ mod tests {
             ("\u{feff}abc\r\n", "abc"),
         ] {
             assert_eq!(given(&[("host", text)]), Ok(json!({ "host": wanted })), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_within_json_are_literal_where_n8n_evaluates_them() {
+        let nested = r#"{ "values": [{ "name": "=a", "value": "={{ 1 }}" }, { "name": "b=", "value": 2 }] }"#;
+        let literal = json!({ "values": [{ "name": "==a", "value": "={{ 1 }}" }, { "name": "b=", "value": 2 }] });
+        assert_eq!(given(&[("host", "h"), ("headers", nested)]), Ok(json!({ "headers": literal, "host": "h" })));
+        let json = r#"{"key": "=a", "keys": ["==b", "={{ 1 }}"]}"#;
+        assert_eq!(given(&[("host", "h"), ("json", json)]), Ok(json!({ "host": "h", "json": json })), "n8n does not look into it");
+
+        let schema = CredentialSchema::parse(&json!({ "properties": { "placeholderValues": { "type": "json" } } })).unwrap();
+        for (text, wanted) in [(json, r#"{"key":"==a","keys":["===b","={{ 1 }}"]}"#), (r#"{ "key": "a" }"#, r#"{ "key": "a" }"#)] {
+            let field = GivenField { field: "placeholderValues".into(), text: text.into(), place: "x".into() };
+            let values = typed(&schema, "httpTemplatedCustomAuth", &[field]).unwrap();
+            let sent: Value = values.with_json(|json| serde_json::from_slice(json).unwrap());
+            assert_eq!(sent["placeholderValues"], wanted);
         }
     }
 

@@ -66,6 +66,13 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
     {
         return Err(unknown());
     }
+    // `extract the text` of a PDF needs no model.
+    let only_text = acts == [Act::Extract]
+        && clause.items.iter().all(|item| item.vendor.is_none() && item.service.is_none() && !item.among(GENERIC))
+        && clause.items.iter().all(|item| item.is_verb || matches!(item.noun, None | Some("text" | "document" | "file" | "attachment")));
+    if only_text && flow.made.is_none() && world.items.iter().any(|item| item.is(&["pdf", "pdfs"])) && files::held(flow).is_some() {
+        return files::text_of_pdf(flow).ok_or_else(unknown);
+    }
     let vendor = clause.items.iter().find_map(|item| item.vendor).or_else(|| world.items.iter().find_map(|item| item.vendor));
     if vendor.is_none() {
         flow.assume("The language model is OpenAI's, because the prompt names none");

@@ -8,6 +8,8 @@ use super::words::Act;
 
 const EACH: &str = "every each any all jede jeden jedes jeder alle chaque cada todos todas tous toutes";
 const RELATIVES: &str = "that which who where die der das welche wo qui que ou donde";
+/// Verbs for things that are not there yet.
+const MAKES: &str = "create add make write erstelle erstellen schreibe cree creer crea crear ajoute agrega anade escribe";
 /// Words before the place to which things go.
 const TO: &str = "to into in onto on with via by using per as mit an nach auf als avec par con por through en dans sur";
 /// Things that arrive, rather than being there.
@@ -44,7 +46,8 @@ pub(super) fn arriving(items: &[Item], lexicon: &Lexicon) -> Option<(Start, usiz
     let verb = items.iter().position(|item| item.is_verb && !matches!(item.act, None | Some(Act::Light)))?;
     let each = (verb + 1..items.len()).find(|at| items[*at].among(EACH));
     let relative = (verb + 2..items.len()).find(|at| describes(items, *at));
-    let mark = relative.or(each)?;
+    let several = (verb + 1..items.len()).find(|at| is_plural(items, *at));
+    let mark = relative.or(each).or(several)?;
     let alone = relative.is_none();
     let object = each.filter(|at| *at <= mark).unwrap_or(verb + 1);
     let prefixed = object > verb + 1 && items[object - 1].is(&["for", "per", "fur", "pour", "para", "por"]);
@@ -55,17 +58,42 @@ pub(super) fn arriving(items: &[Item], lexicon: &Lexicon) -> Option<(Start, usiz
     })?;
     // `lands in our inbox` says where it arrives.
     let arrival = |item: &Item| clauses::is_event_word(&item.word) || item.act == Some(Act::Light);
+    // `every message I get` describes it, and what follows does not.
+    let gotten = |at: usize| {
+        items[at].is(&["get", "receive", "send"]) && items[at - 1].is(&["i", "we", "you", "people", "they", "customers", "users"])
+    };
     let to = (key + 1..items.len())
-        .find(|at| items[*at].among(TO) && !arrival(&items[*at - 1]) || items[*at].is_verb && !arrival(&items[*at]))
+        .find(|at| {
+            items[*at].among(TO) && (!arrival(&items[*at - 1]) || gotten(*at - 1))
+                || items[*at].is_verb && !arrival(&items[*at]) && !gotten(*at)
+        })
         .unwrap_or(items.len());
     let start = starts::detect(&items[object..to], lexicon)?;
     let happens =
         items[mark..to].iter().any(|item| clauses::is_event_word(&item.word) || item.is(&["get", "gets", "put", "show", "shows"]));
     let arrives = items[object..to].iter().any(|item| item.noun.is_some_and(|noun| ARRIVING.contains(&noun)));
     let reads = matches!(items[verb].act, Some(Act::Get | Act::Delete | Act::Update | Act::Call));
-    let certain =
-        if alone { arrives && !reads && (prefixed || !matches!(start, Start::Service(_)) || follows(items, object, key)) } else { happens };
+    // Plurals without `each` are only certain where things are kept, or are said to come from there: `send Slack messages` makes them.
+    let kept = matches!(items[verb].act, Some(Act::Create | Act::Upload)) && !items[verb].among(MAKES) && key == mark;
+    let from_there = items[object..key].iter().any(|item| item.is(&["from", "of", "de", "del", "von", "aus"]));
+    let certain = if relative.or(each).is_none() {
+        matches!(start, Start::Service(_)) && !reads && (kept || from_there)
+    } else if alone {
+        arrives && !reads && (prefixed || !matches!(start, Start::Service(_)) || follows(items, object, key))
+    } else {
+        happens
+    };
     certain.then_some((start, from, to))
+}
+
+/// Reports whether an item names things of which each that comes is meant: `save Gmail attachments to …`.
+fn is_plural(items: &[Item], at: usize) -> bool {
+    const COMING: &[&str] = &["message", "mail", "submission", "response", "payment", "attachment", "signup", "audio", "sms"];
+    let chosen = items[..at].iter().any(|item| {
+        item.among("a an one last latest today todays open unread top first old ein eine un une una letzten derniers ultimos no")
+            || item.number().is_some()
+    });
+    items[at].noun.is_some_and(|noun| COMING.contains(&noun)) && !items[at].is_verb && items[at].word.ends_with('s') && !chosen
 }
 
 /// Reports whether a service directly says whose things these are: `each message in Slack`.

@@ -69,6 +69,7 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
     let event = |start: Start, items: &[Item], role: Role, is_state: bool| Event { start, items: items.to_vec(), role, is_state };
     // `new rows in my sheet | should be sent …`
     if let Some(end) = clauses::subject_end(clause) {
+        let end = before_place(items, end);
         let subject = &items[..end];
         let fresh = starts::says_event(subject) || subject.iter().any(|item| item.is(&["each", "every", "all", "any", "alle", "jede"]));
         let start = starts::detect(subject, lexicon).filter(|start| match start {
@@ -152,6 +153,18 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
         }
         _ => None,
     }
+}
+
+/// Returns where the subject of a clause ends whose verb stands at the end: `neue Dateien in Google Drive | nach Dropbox kopieren`.
+fn before_place(items: &[Item], verb: usize) -> usize {
+    if verb + 1 < items.len() {
+        return verb;
+    }
+    let Some(first) = items.iter().position(|item| item.service.is_some()) else { return verb };
+    let to = |item: &Item| item.is(&["nach", "in", "an", "zu", "auf", "per", "mit", "als", "uber", "bei", "im", "zur", "zum"]);
+    (first + 1..verb)
+        .find(|at| to(&items[*at]) && items[*at..verb].iter().any(|item| item.service.is_some() || item.noun.is_some()))
+        .unwrap_or(verb)
 }
 
 /// Returns the part of a clause that names new things: `post | every new issue in GitHub | to Discord`.

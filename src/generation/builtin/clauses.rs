@@ -145,6 +145,9 @@ fn sentences(items: &[Item]) -> Vec<Vec<Item>> {
     found
 }
 
+/// Words for things that come.
+const FRESH: &str = "new every each incoming neue neuer neuen neuem jeder jedem jede";
+
 /// Splits a sentence at commas and joining words, before subordinate clauses, and where a request follows a subordinate clause.
 fn chunks(items: &[Item]) -> Vec<Vec<Item>> {
     let mut found: Vec<Vec<Item>> = vec![Vec::new()];
@@ -160,7 +163,13 @@ fn chunks(items: &[Item]) -> Vec<Vec<Item>> {
         let subordinate = begins_subordinate(items, at);
         let lead = last.iter().find(|own| !own.is(LEADING));
         let starts = lead.is_some_and(|first| first.among(WHEN) || first.among(IF) || first.is(&["every", "each", "once", "as", "unless"]));
-        let requested = starts && item.is_verb && !matches!(item.act, None | Some(Act::Light)) && last.len() > 2 && is_request(items, at);
+        // `bei neuen Issues | eine Nachricht senden`, `on each new order | create an invoice`.
+        let upon = last.first().is_some_and(|first| first.is(&["on", "upon", "after", "bei", "nach"]))
+            && last.get(1).is_some_and(|second| second.among(FRESH));
+        let object = upon && last.len() > 2 && item.is(&["a", "an", "ein", "eine", "einen"]) && has_request(&items[at..]);
+        let starts = starts || upon;
+        let requested =
+            object || starts && item.is_verb && !matches!(item.act, None | Some(Act::Light)) && last.len() > 2 && is_request(items, at);
         if (subordinate || requested) && !last.is_empty() && !last.iter().all(|own| own.is(LEADING)) {
             found.push(Vec::new());
         }
@@ -185,6 +194,7 @@ fn is_request(items: &[Item], at: usize) -> bool {
     let negated = before.is(&["not", "dont", "doesnt", "nicht", "pas", "no", "does", "do", "can", "cannot", "cant", "ne", "ihn", "sie"]);
     own && !german
         && !negated
+        && !before.is(&["is", "are", "was", "were", "be", "been", "being", "gets", "get", "got", "has", "have"])
         && !before.is(&["to", "i", "we", "you", "they", "people", "users", "customers", "someone", "he", "she", "it"])
         && !items[at].word.ends_with('s')
         && !items[at].word.ends_with("ed")
@@ -286,6 +296,8 @@ pub(super) fn is_event_word(word: &str) -> bool {
 pub(super) fn subject_end(clause: &Clause) -> Option<usize> {
     let modal = clause.items.iter().position(|item| item.among(MODALS) || item.is(&["get", "gets", "goes", "go"]) && item.is_verb);
     let first = clause.verbs().first().copied();
+    // `store every message I get in …` has its request before.
+    let modal = modal.filter(|at| clause.items[*at].among(MODALS) || first.is_none_or(|first| first >= *at));
     match (modal, first) {
         (Some(modal), _) if modal > 0 => Some(modal),
         (_, Some(first)) if first > 0 => Some(first),

@@ -7,6 +7,7 @@ use super::conditions::{self, Test};
 use super::coverage::{forgotten, strangers, unmade, unreached};
 use super::flow::Flow;
 use super::phrases;
+use super::polled;
 use super::reading::{self, Item};
 use super::run::Run;
 use super::schedule;
@@ -36,7 +37,9 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
     let mut clauses = clauses::clauses(&rest);
     let mut stuck = Vec::new();
     let event = find_start(&mut clauses, lexicon, found.is_some());
-    let (start, of_start) = match (found.map(|(schedule, _)| schedule), event) {
+    let polled = if event.is_none() { polled::read_instead(&mut clauses, lexicon) } else { None };
+    let schedule = found.map(|(schedule, _)| schedule).or_else(|| polled.map(polled::often));
+    let (start, of_start) = match (schedule, event) {
         (Some(schedule), Some(event)) if schedule.weak => (Start::Schedule(schedule), None).or_event(event),
         (Some(schedule), Some(event)) => match event.role {
             // `every morning, for each new row in the sheet …` reads the sheet.

@@ -107,6 +107,9 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
     if says(&["invalid", "undeliverable", "ungultig"]) {
         return Some(Test::Valid(negated));
     }
+    if let Some(code) = answer_code(items) {
+        return Some(Test::Code { code, not: negated });
+    }
     if says(&[
         "down",
         "unreachable",
@@ -126,9 +129,6 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
     ]) || not && says(&["answer", "respond", "reachable", "antwortet", "erreichbar", "repond", "responde"])
     {
         return Some(Test::Down);
-    }
-    if let Some(code) = answer_code(items) {
-        return Some(Test::Code { code, not: negated });
     }
     let is = items.iter().position(|item| item.among(IS))?;
     let rest: Vec<&Item> = items[is + 1..]
@@ -170,6 +170,14 @@ pub(super) fn within(items: &[Item]) -> Option<Test> {
         let text = items[at + 1..].iter().find(|item| item.kind == Kind::Quoted || !item.plain && !word(item))?;
         let nouns = items[..at].iter().filter_map(|item| item.noun.map(str::to_owned)).collect();
         return Some(Test::Contains { nouns, text: text.text.clone(), not: false });
+    }
+    // `a mail with the subject "Invoice"`, `with "Invoice" in the subject`.
+    let subject = |item: &Item| item.is(&["subject", "betreff", "objet", "asunto"]);
+    if let Some(at) = items.iter().position(subject) {
+        let beside = items[at + 1..].iter().take(3).chain(items[at.saturating_sub(4)..at].iter());
+        if let Some(text) = beside.into_iter().find(|item| item.kind == Kind::Quoted) {
+            return Some(Test::Contains { nouns: vec!["subject".to_owned()], text: text.text.clone(), not: false });
+        }
     }
     for (at, item) in items.iter().enumerate() {
         let rest = &items[at + 1..];

@@ -140,6 +140,10 @@ const OUTPUTS: &[(&str, &str)] = &[
     ("reddit.post.getAll", "Title:title,name,post:title;Link:link,url:url"),
     ("twitter.tweet.search", "Text:text,tweet,message:text;-Id:id:id"),
     ("openWeatherMap.currentWeather", "Weather:weather,text:weather[0].description;Temperature:temperature:main.temp"),
+    (
+        "openWeatherMap.5DayForecast",
+        "Weather:weather,forecast,text:list.slice(0, 8).map(part => part.dt_txt + ': ' + part.weather[0].description + ', ' + part.main.temp).join('\\n');-Temperature:temperature:list[0].main.temp",
+    ),
     ("gmail.message.getAll", "From:sender,address,mail:From;Subject:title,subject:Subject;-Text:text,message:snippet"),
     ("microsoftOutlook.message.getAll", "From:sender,address,mail:from;Subject:title,subject:subject;-Text:text,message:bodyPreview"),
     ("googleCalendar.event.getAll", "Title:title,name,event:summary;Start:date,time:start.dateTime;-Link:link,url:htmlLink"),
@@ -277,9 +281,8 @@ impl Data {
 
     /// Returns a title for an item.
     pub(super) fn title(&self) -> Option<String> {
-        let named = ["title", "name", "message", "text"].iter().find_map(|noun| self.field(noun));
-        named
-            .filter(|field| field.main || field.words.iter().any(|word| word == "title"))
-            .map(|field| format!("{{{{{}}}}}", self.code(&field.path)))
+        let shown = |field: &&Field| field.main || field.words.iter().any(|word| word == "title");
+        let named = ["title", "name", "message"].iter().find_map(|noun| self.field(noun).filter(shown));
+        named.map(|field| format!("{{{{{}}}}}", self.code(&field.path)))
     }
 }

@@ -77,6 +77,9 @@ pub(super) fn http(flow: &mut Flow<'_>, clause: &Clause, act: Act, url: &str) ->
     let pings = clause.items.iter().any(|item| item.is(&["ping", "pings", "pinge"]));
     let method =
         written.unwrap_or(if !pings && matches!(act, Act::Send | Act::Create | Act::Upload | Act::Update) { "POST" } else { "GET" });
+    let with = clause.items.iter().any(|item| item.is(&["with", "mit", "avec", "con"]));
+    // `call … with it` hands the data over.
+    let method = if act == Act::Call && with && !flow.data.hollow && written.is_none() { "POST" } else { method };
     let reads = method == "GET";
     let mut set = json!({"url": harmless(url), "method": method});
     if !reads {
@@ -92,6 +95,7 @@ pub(super) fn http(flow: &mut Flow<'_>, clause: &Clause, act: Act, url: &str) ->
     let id = flow.node("httpRequest", name, map(set));
     if reads {
         flow.extend(&id);
+        flow.effects += usize::from(act == Act::Call);
         let noun = subject(&clause.items).unwrap_or("result").to_owned();
         let many = !clause.items.iter().any(|item| {
             item.is(&[

@@ -29,7 +29,8 @@ pub(super) fn file(flow: &mut Flow<'_>, clause: &Clause) -> Result<(String, Stri
     if let Some(file) = held(flow) {
         return Ok(file);
     }
-    if flow.data.node.is_empty() {
+    // A list of files has none of them.
+    if flow.data.node.is_empty() || flow.data.noun == "file" && flow.data.raw {
         return Err("a file".to_owned());
     }
     // A file in a drive has to be read first.
@@ -130,7 +131,7 @@ pub(super) fn text_of_pdf(flow: &mut Flow<'_>) -> Option<()> {
     let (_, property) = held(flow)?;
     let id = flow.node("extractFromFile", "Read File", map(json!({"operation": "pdf", "binaryPropertyName": property})));
     flow.extend(&id);
-    let words = vec!["text".to_owned(), "message".to_owned()];
+    let words = vec!["text".to_owned()];
     let text = Field { label: "Text".to_owned(), words, path: "text".to_owned(), main: true };
     let noun = if flow.data.noun.is_empty() { "document".to_owned() } else { flow.data.noun.clone() };
     flow.turn_to(Data { node: id, fields: vec![text], noun, ..Data::default() });

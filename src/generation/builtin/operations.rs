@@ -73,6 +73,8 @@ const CHOSEN: &[(&str, &[Act], &str, &str)] = {
         ("trello", &[Create], "comment", "cardComment.create"),
         ("trello", &[Create, Send], "", "card.create"),
         ("trello", &[Get], "card", "list.getCards"),
+        ("asana", &[Create], "task", "task.create"),
+        ("asana", &[Create], "project", "project.create"),
         ("asana", &[Create, Send], "", "task.create"),
         ("clickUp", &[Create, Send], "", "task.create"),
         ("clickUp", &[Get], "", "task.getAll"),
@@ -140,7 +142,20 @@ const CHOSEN: &[(&str, &[Act], &str, &str)] = {
         ("deepL", &[Translate, Process, Send], "", "language.translate"),
         ("googleTranslate", &[Translate, Process, Send], "", "language.translate"),
         ("lingvaNex", &[Translate, Process, Send], "", "translate"),
+        ("openWeatherMap", &[Get], "forecast", "5DayForecast"),
         ("openWeatherMap", &[Get], "", "currentWeather"),
+        ("elasticsearch", &[Create, Send], "", "document.create"),
+        ("googleFirebaseCloudFirestore", &[Create, Send], "", "document.create"),
+        ("zammad", &[Create, Send], "", "ticket.create"),
+        ("freshservice", &[Create, Send], "", "ticket.create"),
+        ("serviceNow", &[Create, Send], "", "incident.create"),
+        ("helpScout", &[Create, Send], "", "conversation.create"),
+        ("raindrop", &[Create, Send], "", "bookmark.create"),
+        ("discourse", &[Create, Send], "", "post.create"),
+        ("messageBird", &[Send, Create, Reply], "", "sms.send"),
+        ("mocean", &[Send, Create, Reply], "", "sms.send"),
+        ("sms77", &[Send, Create, Reply], "", "sms.send"),
+        ("plivo", &[Send, Create, Reply], "", "sms.send"),
         ("pagerDuty", &[Create, Send], "", "incident.create"),
         ("pushover", &[Send, Create], "", "message.push"),
         ("gotify", &[Send, Create], "", "message.create"),
@@ -207,6 +222,16 @@ pub(super) struct Operation {
     pub in_set: bool,
 }
 
+impl Operation {
+    fn of(short: &str, resource: &str, operation: &str, hidden: bool) -> Self {
+        let parts = [short, resource, operation];
+        let name = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+        // A resource that n8n hides is no part of the compact form's name, and then neither is the operation.
+        let kind = if hidden { short.to_owned() } else { name.clone() };
+        Self { kind, name, operation: operation.to_owned(), in_set: hidden && !operation.is_empty() }
+    }
+}
+
 /// Returns the operations by resource, and whether n8n hides the resource.
 fn operations(facts: &NodeVersion) -> (Vec<(String, Vec<String>)>, bool) {
     let resource = facts.parameters.iter().find(|own| own.name == "resource");
@@ -225,13 +250,7 @@ pub(super) fn choose(service: &Service, act: Act, nouns: &[&str], catalog: &Cata
     let version = facts.latest()?;
     let (known, hidden) = operations(version);
     let short = kind.rsplit_once('.').map_or(kind, |(_, short)| short);
-    let made = |resource: &str, operation: &str| {
-        let parts = [short, resource, operation];
-        let name = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
-        // A resource that n8n hides is no part of the compact form's name, and then neither is the operation.
-        let kind = if hidden { short.to_owned() } else { name.clone() };
-        Operation { kind, name, operation: operation.to_owned(), in_set: hidden && !operation.is_empty() }
-    };
+    let made = |resource: &str, operation: &str| Operation::of(short, resource, operation, hidden);
     let exists = |resource: &str, operation: &str| {
         known.iter().any(|(own, operations)| own == resource && operations.iter().any(|one| one == operation))
     };
@@ -247,6 +266,19 @@ pub(super) fn choose(service: &Service, act: Act, nouns: &[&str], catalog: &Cata
         return matches!(act, Act::Send | Act::Create | Act::Process | Act::Call).then(|| made("", ""));
     }
     best(&known, version, act, nouns).map(|(resource, operation)| made(&resource, &operation))
+}
+
+/// Returns the operation that lists the records that the nouns name.
+pub(super) fn listing(service: &Service, nouns: &[&str], catalog: &Catalog) -> Option<Operation> {
+    let kind = service.action.as_deref()?;
+    let node = catalog.node(kind)?;
+    let facts = node.latest()?;
+    let (known, hidden) = operations(facts);
+    // Files are listed folder by folder.
+    let folder = || nouns.contains(&"file").then(|| best(&known, facts, Act::Get, &["folder"])).flatten();
+    let (resource, operation) = best(&known, facts, Act::Get, nouns).or_else(folder)?;
+    let lists = ["getAll", "getMany", "list", "search"].contains(&operation.as_str());
+    lists.then(|| Operation::of(kind.rsplit_once('.').map_or(kind, |(_, short)| short), &resource, &operation, hidden))
 }
 
 /// Returns the best operation by the names, if it is the only best one.

@@ -9,8 +9,10 @@ use super::fetch::{FRESH, limit, unseen};
 use super::files;
 use super::flow::Flow;
 use super::operations::{self, Operation};
+use super::reading::Item;
 use super::records;
 use super::shapes::language;
+use super::tokens::Kind;
 use super::words::Act;
 use super::world::{Stuck, World};
 
@@ -42,7 +44,14 @@ pub(super) fn perform(
     }
     // `orders go to Slack`: what a service does not process is put there.
     let acts: &[Act] = if act == Act::Process { &[Act::Process, Act::Send, Act::Create] } else { &[act] };
-    let found = acts.iter().find_map(|act| Some((*act, operations::choose(&service, *act, &nouns, flow.catalog)?)));
+    let by = |nouns: &[&str]| acts.iter().find_map(|act| Some((*act, operations::choose(&service, *act, nouns, flow.catalog)?)));
+    // `put them into Pipedrive`: the record is what the data is about.
+    let found = by(&nouns).or_else(|| by(&[flow.data.noun.as_str()]).filter(|_| refers(clause)));
+    // New records are found among all.
+    let fresh = act == Act::Get && clause.items.iter().any(|item| item.among(FRESH));
+    let lists = found.as_ref().is_some_and(|(_, operation)| is_read(operation));
+    let listing = if fresh && !lists { operations::listing(&service, &nouns, flow.catalog) } else { None };
+    let found = listing.map(|operation| (act, operation)).or(found);
     let (act, operation) = found.ok_or_else(|| unknown(&clause.text()))?;
     let full = service.action.clone().ok_or_else(|| unknown(&clause.text()))?;
     if is_read(&operation) {
@@ -61,15 +70,23 @@ pub(super) fn perform(
     })
 }
 
+/// Reports whether a clause speaks of the items by a pronoun, and names nothing itself.
+fn refers(clause: &Clause) -> bool {
+    const PRONOUNS: &str = "it them each those these this that sie ihn es diese dies les le la lo los las cela eso";
+    let named = |item: &Item| item.noun.is_some() && !item.is_verb && item.service.is_none();
+    clause.items.iter().any(|item| item.among(PRONOUNS)) && !clause.items.iter().any(named)
+}
+
 /// Returns the state that the records to read are in, unless the operation returns only such records.
 fn state(clause: &Clause, operation: &Operation) -> Option<String> {
     const STATES: &str = "open closed won lost overdue unpaid paid active inactive pending failed completed done unassigned urgent expired due cancelled \
         offene offenen uberfallige uberfalligen unbezahlte bezahlte aktive ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
-    let item = clause
-        .items
-        .windows(2)
-        .find(|pair| pair[0].among(STATES) && (pair[1].noun.is_some() || pair[1].service.is_some()))
-        .map(|pair| &pair[0])?;
+    const BEHIND: &str = "ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
+    let item = clause.items.windows(2).find_map(|pair| {
+        let before = pair[0].among(STATES) && (pair[1].noun.is_some() || pair[1].service.is_some());
+        let behind = pair[1].among(BEHIND) && pair[0].noun.is_some();
+        before.then_some(&pair[0]).or(behind.then_some(&pair[1]))
+    })?;
     let has_open = ["github.repository.getIssues", "github.repository.getPullRequests", "todoist.task.getAll", "trello.list.getCards"];
     let given = has_open.contains(&operation.name.as_str())
         && item.is(&["open", "active", "offene", "offenen", "pendientes", "abiertos", "abiertas", "ouverts", "ouvertes"]);
@@ -92,16 +109,30 @@ fn is_read(operation: &Operation) -> bool {
         "list",
         "getMany",
         "currentWeather",
+        "5DayForecast",
         "executeQuery",
     ];
     READS.contains(&operation.operation.as_str()) || operation.name == "dataTable.row.get"
 }
 
 fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str, nouns: &[&str]) -> Result<(), String> {
+    // What is asked for is a number or a selection, and these would be all records.
+    let due = clause
+        .items
+        .windows(2)
+        .any(|two| two[0].is(&["due", "fallig"]) && two[1].is(&["today", "tomorrow", "this", "soon", "next", "heute", "morgen"]));
+    if records::counts(clause) || due {
+        return Err("which, or how many".to_owned());
+    }
     let source = records::source(flow, clause, &operation.kind, nouns);
-    let id = flow.act(full, operation, &format!("Get from {display}"), &source, Map::new())?;
+    let mut set = Map::new();
+    let sender = clause.items.windows(2).find(|two| two[0].is(&["from", "by", "von", "de"]) && two[1].kind == Kind::Mail);
+    if let Some([_, sender]) = sender.filter(|_| operation.name == "gmail.message.getAll") {
+        set.insert("filters".to_owned(), serde_json::json!({"readStatus": "unread", "sender": sender.text}));
+    }
+    let id = flow.act(full, operation, &format!("Get from {display}"), &source, set)?;
     flow.extend(&id);
-    let many = operation.operation != "currentWeather";
+    let many = !matches!(operation.operation.as_str(), "currentWeather" | "5DayForecast");
     let noun = super::starts::subject(&clause.items).unwrap_or("result");
     let noun = if operation.name.starts_with("hackerNews") { "article" } else { noun }.to_owned();
     let key = operation.kind.split('.').next().unwrap_or_default().to_owned();

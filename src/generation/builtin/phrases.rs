@@ -178,18 +178,24 @@ fn reachable(mut items: Vec<Item>) -> Vec<Item> {
     let Some(up) = items[url..].iter().take(5).position(|item| item.among(UP)).map(|by| url + by) else { return items };
     const ELSE: &[&str] = &["otherwise", "else", "sonst", "andernfalls", "sinon"];
     let other = items[up..].iter().position(|item| item.is(ELSE)).map(|by| up + by);
+    // `bei Fehler`, `on failure`, `en cas d'erreur`.
+    let case = || {
+        let fails = |item: &Item| item.noun == Some("error") || item.is(&["failure", "ausfall", "echec", "panne", "outage"]);
+        let at = items[up..].iter().position(|item| fails(item)).map(|by| up + by)?;
+        let opens: &[&[&str]] =
+            &[&["en", "cas", "d"], &["en", "cas", "de"], &["en", "caso", "de"], &["in", "case", "of"], &["bei"], &["on"], &["im"]];
+        let before =
+            |words: &&&[&str]| at >= words.len() && words.iter().zip(&items[at - words.len()..]).all(|(word, item)| item.is(&[*word]));
+        opens.iter().find(before).map(|words| (at - words.len(), words.len() + 1))
+    };
     let not = || {
         items[up..]
             .windows(2)
             .position(|two| two[0].is(&["if", "wenn", "falls", "si"]) && two[1].is(&["not", "nicht", "non", "no", "pas"]))
             .map(|by| up + by)
     };
-    let (Some(other), length) = (match other {
-        Some(at) => (Some(at), 1),
-        None => (not(), 2),
-    }) else {
-        return items;
-    };
+    let found = other.map(|at| (at, 1)).or_else(|| not().map(|at| (at, 2))).or_else(case);
+    let Some((other, length)) = found else { return items };
     let rest = items.split_off(up + 1);
     // The words around the address belong to the question.
     items.truncate(url + 1);

@@ -124,6 +124,10 @@ fn is_verb(items: &[Item], at: usize) -> bool {
     if !words::is_also_noun(&item.word) || item.word.ends_with("ed") && item.word.len() > 4 {
         return !(determined && before.is_some_and(|before| before.service.is_none()) && item.noun.is_some());
     }
+    // `Name and Email`: a noun with a capital letter.
+    if item.noun.is_some() && item.name && item.text.chars().any(char::is_lowercase) && before.is_some_and(|before| before.among(JOINS)) {
+        return false;
+    }
     // German writes nouns with a capital letter; a request begins its sentence.
     let begins = before.is_none_or(|before| matches!(before.kind, Kind::Stop | Kind::Comma | Kind::Colon) || before.among(JOINS));
     let object = next.is_some_and(|next| {
@@ -162,6 +166,11 @@ fn is_verb(items: &[Item], at: usize) -> bool {
         && next.is_some_and(|next| {
             next.kind == Kind::Quoted || next.kind == Kind::Word && !next.among(JOINS) && !next.is(&["is", "are", "of", "should", "from"])
         });
+    // `translate it and reply.`
+    let ends = next.is_none_or(|next| matches!(next.kind, Kind::Stop | Kind::Comma));
+    if ends && item.is(&["reply", "respond"]) && before.is_some_and(|before| before.among(JOINS)) {
+        return true;
+    }
     if begins {
         return object
             || told

@@ -15,6 +15,7 @@ use super::services::Service;
 use super::starts::map;
 use super::tokens::Kind;
 use super::world::harmless;
+use crate::generation::compact::CompactNode;
 
 /// Nouns for places rather than for values.
 const PLACES: &str = "row record sheet table database list board page item card ticket issue task message mail note event channel group folder file line product \
@@ -72,7 +73,7 @@ fn named_channel(clause: &Clause) -> Option<String> {
 }
 
 /// Returns the name of a city: `the weather in Hamburg`.
-fn city(clause: &Clause) -> Option<String> {
+pub(super) fn city(clause: &Clause) -> Option<String> {
     let of = |item: &super::reading::Item| item.is(&["in", "for", "of", "at", "fur", "von", "a", "de", "pour", "en", "para"]);
     let two = clause
         .items
@@ -99,7 +100,7 @@ fn capital(text: &str) -> String {
 }
 
 /// Reports whether a clause asks for how many items there are, and not for the items.
-fn counts(clause: &Clause) -> bool {
+pub(super) fn counts(clause: &Clause) -> bool {
     let pair = |one: &[&str], other: &[&str]| clause.items.windows(2).any(|two| two[0].is(one) && two[1].is(other));
     pair(&["number", "count", "amount"], &["of"])
         || pair(&["how"], &["many"])
@@ -169,7 +170,10 @@ pub(super) fn sink(
     }
     let mut source = source(flow, clause, &operation.kind, nouns);
     let said = literal(clause).or_else(|| reminders::text(clause)).filter(|_| is_message(operation) && flow.made.is_none());
-    if flow.data.hollow && flow.made.is_none() && said.is_none() {
+    let asks = flow.data.hollow && flow.made.is_none() && said.is_none() && is_message(operation) && reminders::is_bare(clause);
+    if asks {
+        source.text = "?reminder".to_owned();
+    } else if flow.data.hollow && flow.made.is_none() && said.is_none() {
         return Err("what goes there".to_owned());
     }
     let draft = drafts::draft(clause, &flow.data.noun).filter(|_| is_message(operation) && flow.made.is_none() && said.is_none());
@@ -245,7 +249,7 @@ pub(super) fn sink(
         (None, Some((holder, _))) if holder != flow.tail && !flow.tail.contains('.') => flow.edges.push(format!("{holder}>{id}")),
         (None, _) => flow.attach(&id),
     }
-    if !needs_file && !prepared && !says_something(flow, before) {
+    if !needs_file && !prepared && !asks && !says_something(flow, before) {
         return Err("what it says".to_owned());
     }
     flow.effects += 1;
@@ -256,7 +260,8 @@ pub(super) fn sink(
 fn says_something(flow: &Flow<'_>, at: usize) -> bool {
     fn any(value: &Value) -> bool {
         match value {
-            Value::String(text) => text.contains("{{") || text.len() > 2 && text.contains(' '),
+            // The title of a record that nothing else is known of, such as `New order`, is no value.
+            Value::String(text) => text.contains("{{") || text.len() > 2 && text.contains(' ') && !text.starts_with("New "),
             Value::Array(items) => items.iter().any(any),
             Value::Object(map) => map.values().any(any) || maps_automatically(value),
             _ => false,
@@ -329,7 +334,7 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, document: bool) -> 
     };
     let set = if values.is_empty() || values.len() == 1 && flow.data.open.is_some() {
         let object = flow.data.object();
-        let is_record = flow.data.whole.is_empty() && flow.tail.split('.').next() == Some(flow.data.node.as_str());
+        let is_record = flow.data.whole.is_empty() && brings(flow);
         if flow.data.raw && is_record && flow.collected.is_none() && !document {
             return Ok(None);
         }
@@ -352,6 +357,20 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, document: bool) -> 
         json!({"assignments": assigned(&values)})
     };
     Ok(Some(flow.node("set", "Prepare Record", map(set))))
+}
+
+/// Reports whether the branch ends with the items of the data: at its node, or at nodes behind that which only choose among them.
+fn brings(flow: &Flow<'_>) -> bool {
+    let mut at = flow.tail.split('.').next().unwrap_or_default();
+    while at != flow.data.node {
+        let chooses =
+            |node: &&CompactNode| node.id == at && matches!(node.kind.as_str(), "removeDuplicates" | "filter" | "limit" | "sort" | "if");
+        let Some(node) = flow.nodes.iter().find(chooses) else { return false };
+        let before = flow.edges.iter().find_map(|edge| edge.split_once('>').filter(|(_, to)| *to == node.id));
+        let Some((from, _)) = before else { return false };
+        at = from.split('.').next().unwrap_or_default();
+    }
+    true
 }
 
 /// Sends a mail by SMTP, because the prompt names no mail service.

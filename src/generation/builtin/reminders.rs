@@ -6,7 +6,7 @@ use super::world::harmless;
 
 const REMINDS: &str =
     "remind reminds reminding erinnere erinnern erinnert rappelle rappeler rappelez recuerda recordar recuerde recuerdale";
-const OF: &str = "to of about that an daran de d que pour para fur";
+const OF: &str = "to of about for that an daran de d que pour para fur";
 
 /// Returns the text of a reminder: what stands behind `to`, `of` or the like and names no place.
 pub(super) fn text(clause: &Clause) -> Option<String> {
@@ -37,6 +37,19 @@ pub(super) fn text(clause: &Clause) -> Option<String> {
         .collect();
     let about_enough = about.len() > 1 || about.iter().any(|word| word.len() > 6);
     about_enough.then(|| harmless(&format!("Reminder: {}", about.join(" "))))
+}
+
+/// Reports whether a clause asks for a reminder and says nothing of what: the user gives its text.
+pub(super) fn is_bare(clause: &Clause) -> bool {
+    let reminder = clause.items.iter().any(|item| item.noun == Some("reminder"));
+    let place = |item: &super::reading::Item| {
+        item.service.is_some()
+            || item.is_verb
+            || item.kind != Kind::Word
+            || matches!(item.noun, Some("reminder" | "channel" | "team" | "group" | "chat" | "message" | "mail"))
+            || item.plain && item.noun.is_none() && item.act.is_none()
+    };
+    reminder && !clause.items.iter().any(|item| item.kind == Kind::Quoted) && clause.items.iter().all(place)
 }
 
 fn is_team(items: &[super::reading::Item]) -> bool {

@@ -237,7 +237,6 @@ impl Lexicon {
     }
 
     /// Returns a service by the name of its node type.
-    #[cfg(test)]
     pub(super) fn by_key(&self, key: &str) -> Option<usize> {
         self.services.iter().position(|service| service.key == key)
     }

@@ -9,6 +9,7 @@ use super::flow::Flow;
 use super::literals::quoted;
 use super::perform::perform;
 use super::places;
+use super::reading::Item;
 use super::records;
 use super::reply::reply;
 use super::shapes::{shape, wait};
@@ -16,6 +17,8 @@ use super::starts::{Start, is_feed, map};
 use super::tokens::Kind;
 use super::words::Act;
 use super::world::{Stuck, World};
+
+const SYNC: &str = "sync synchronize synchronise synchronisiere synchronisieren synchroniser sincroniza sincronizar";
 
 /// Adds the nodes of a clause.
 pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> Result<(), Stuck> {
@@ -27,6 +30,11 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> R
     if acts.is_empty() {
         let tells = clause.items.iter().any(|item| item.service.is_some() || item.is_value() || item.kind == Kind::Host);
         return if tells { Err(unknown()) } else { Ok(()) };
+    }
+    // One by one, new records are synchronised by being copied.
+    let copies = matches!(world.start, Start::Service(_)) && clause.items.iter().any(|item| item.is_verb && item.among(SYNC));
+    if copies && acts == [Act::Unsupported] {
+        acts = vec![Act::Create];
     }
     if acts.contains(&Act::Unsupported) {
         return Err(unknown());
@@ -46,11 +54,15 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> R
     let nouns: Vec<&'static str> = clause.items.iter().filter_map(|item| item.noun).collect();
     // `check` before `if` is no step of its own.
     let bare = clause.items.iter().all(|item| item.is_verb || item.plain && item.service.is_none());
-    if bare && acts == [Act::Get] && said(&["check", "checks", "prufe", "verifie", "comprueba"]) {
+    if bare
+        && acts == [Act::Get]
+        && said(&["check", "checks", "prufe", "verifie", "comprueba", "search", "look", "poll", "suche", "cherche", "busca"])
+    {
         return Ok(());
     }
     let act = main_act(&acts, clause);
-    let act = if gets_message(clause, &nouns) { Act::Send } else { act };
+    let act = if gets_message(clause, &nouns) || act == Act::Create && writes_message(clause) { Act::Send } else { act };
+    weather(flow, clause, &nouns, world)?;
     match act {
         Act::Wait => return wait(flow, clause).ok_or_else(unknown),
         Act::Stop => {
@@ -106,13 +118,34 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> R
     Ok(())
 }
 
+/// Reports whether a message is written: `write a message to #sales`, `eine Nachricht schreiben`.
+fn writes_message(clause: &Clause) -> bool {
+    let writes =
+        "write writes create creates schreibe schreiben schreibt schreib erstelle erstellen ecris ecrire escribe escribir crea crear";
+    let one =
+        |pair: &[Item]| pair[0].is(&["a", "an", "eine", "un", "une", "una", "einen"]) && matches!(pair[1].noun, Some("message" | "sms"));
+    clause.items.iter().any(|item| item.is_verb && item.among(writes)) && clause.items.windows(2).any(one)
+}
+
+/// Reads the weather of a city that a message is to tell; n8n has one service for it.
+fn weather(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&'static str], world: &World<'_>) -> Result<(), Stuck> {
+    let about = nouns.iter().any(|noun| matches!(*noun, "weather" | "forecast"));
+    if !about || !flow.data.hollow || records::city(clause).is_none() {
+        return Ok(());
+    }
+    let named = world.items.iter().filter_map(|item| item.service).any(|at| world.lexicon.services[at].key.contains("Weather"));
+    let Some(service) = world.lexicon.by_key("openWeatherMap").filter(|_| !named) else { return Ok(()) };
+    flow.assume("The weather is that of OpenWeatherMap");
+    perform(flow, clause, service, Act::Get, nouns, world)
+}
+
 /// Reports whether somebody gets a message: `the customer gets a mail by Gmail`.
 fn gets_message(clause: &Clause, nouns: &[&str]) -> bool {
     let gets = clause
         .items
         .iter()
         .any(|item| item.is_verb && item.is(&["get", "gets", "receive", "receives", "bekommt", "erhalt", "recoit", "recibe"]));
-    let message = nouns.iter().any(|noun| matches!(*noun, "mail" | "message" | "sms"));
+    let message = nouns.iter().any(|noun| matches!(*noun, "mail" | "message" | "sms" | "alert"));
     let from = clause.items.iter().any(|item| item.is(&["from", "in", "aus", "all", "unread"]));
     gets && message && !from
 }

@@ -9,6 +9,7 @@ mod rules;
 mod secrecy;
 mod secrets;
 mod skeletons;
+mod tested;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -313,10 +314,10 @@ async fn an_existing_credential_is_adopted_and_stays_when_its_object_goes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_waits_for_the_workflows_that_use_the_credential_unless_it_is_forced() {
-    let (_standin, world) = World::on_stand_in("cred-used", json!({})).await;
-    secret(&world, "token", json!({ "accessToken": value("used") })).await;
+    let world = World::on_real_n8n("cred-used").await;
+    secret(&world, "token", json!({ "name": "X-Api-Key", "value": value("used") })).await;
     for (name, policy) in [("kept", Value::Null), ("forced", json!("ForceDelete"))] {
-        let mut spec = json!({ "type": "slackApi", "secretRef": { "name": "token" } });
+        let mut spec = json!({ "secretRef": { "name": "token" } });
         if !policy.is_null() {
             spec["deletionPolicy"] = policy;
         }

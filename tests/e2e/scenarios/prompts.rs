@@ -122,6 +122,31 @@ async fn the_built_in_generator_makes_a_live_webhook_once_it_is_approved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sentence_is_live_within_seconds_without_a_model_and_without_an_approval() {
+    let world = World::on_real_n8n("prompt-live").await;
+    let mut times = Vec::new();
+    for number in 0..10 {
+        let (name, path) = (format!("status{number}"), format!("{}/status{number}", world.namespace));
+        let started = Instant::now();
+        let more = json!({ "answers": { "path": path, "service": "demo" }, "approval": "Automatic" });
+        prompt(&world, &name, "An endpoint that answers ok so that a monitor can check n8n", more).await;
+        while world.n8n.webhook("GET", &path).await.status != 200 {
+            assert!(started.elapsed() < PATIENCE, "{name} is not live:\n{}", world.operator.tail());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        times.push(started.elapsed());
+        world.until_kind("WorkflowPrompt", &name, "it is Ready", ready).await;
+    }
+    times.sort_unstable();
+    println!(
+        "from apply to a webhook that answers, {} sentences: median {:?}, longest {:?}",
+        times.len(),
+        times[times.len() / 2],
+        times.last()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_is_asked_once_and_its_workflow_answers() {
     let mut world = World::on_real_n8n("prompt-model").await;
     let path = format!("{}/widgets", world.namespace);

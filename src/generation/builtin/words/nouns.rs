@@ -43,7 +43,7 @@ push
 request anfrage anfragen requete solicitud
 pullrequest pr
 repository repo repositorium depot repositorio
-alert alarm alerte alerta warning incident
+alert alarm alerte alerta warning incident notification benachrichtigung notificacion aviso
 note notiz notizen nota notas
 report bericht rapport informe
 summary zusammenfassung resumen digest overview synthese
@@ -72,7 +72,8 @@ team equipe equipo
 bucket
 feed flux
 website site webseite web
-weather wetter meteo tiempo forecast
+weather wetter meteo tiempo
+forecast vorhersage wettervorhersage wetterbericht previsions pronostico
 temperature temperatur
 caption bildunterschrift
 reply antwort reponse contestacion
@@ -101,7 +102,7 @@ shipment delivery lieferung
 campaign kampagne
 playlist song track-song
 calendar kalender calendrier calendario
-reminder erinnerung
+reminder erinnerung rappel recordatorio
 quote-item offer angebot
 property
 key-record

@@ -6,7 +6,7 @@ pub(super) const VERBS: &[(Act, &str)] = &[
     (
         Act::Send,
         "send sent post thank notify tell told inform alert message email mail text sms ping announce warn dm share publish remind forward \
-         broadcast deliver report publishes push tweet confirm relay congratulate greet pingt meldet postet mailt teilt erinnern erinnert \
+         broadcast deliver report publishes push tweet confirm relay congratulate greet welcome pingt meldet postet mailt teilt erinnern erinnert \
          sende senden sendet gesendet schick schicke schicken schickt geschickt verschicke verschicken versende versenden benachrichtige \
          benachrichtigen benachrichtigt informiere informieren melde melden gemeldet poste posten gepostet warne erinnere maile teile \
          weiterleiten leite veroffentliche \
@@ -26,7 +26,7 @@ pub(super) const VERBS: &[(Act, &str)] = &[
          enter collect open copy import backup archive capture schedule draft stash raise transfer dump persist populate enroll enrol ingest place pipe \
          erstelle erstellen erstellt anlegen lege leg angelegt speichere speichern gespeichert trage trag eintragen eingetragen schreibe \
          schreiben schreib geschrieben hinzufugen fuge hinzugefugt erfasse erfassen ablegen abgelegt sichere sichern archiviere notiere schreibt speichert legt erstellt fugt tragt erfasst sichert archiviert notiert eintragt anlegt ablegt \
-         protokolliere \
+         protokolliere kopiere kopieren kopiert copie copier copiez copia copiar \
          cree creer creez creee ajoute ajouter ajoutez enregistre enregistrer enregistrez ecris ecrire ecrivez sauvegarde sauvegarder \
          stocke stocker insere inserer inserez inscris inscrire consigne note archive \
          crea crear cree anade anadir agrega agregar guarda guardar guardalo registra registrar escribe escribir apunta apuntar inserta \
@@ -102,4 +102,4 @@ pub(super) const ALSO_NOUNS: &str = "post text mail email message sms log record
      update change call alert share archive backup import test index map match group batch delay pause wait return reply answer tweet draft \
      book score rate run pass route schedule plan design watch track search scan check show look document mark set start end need use help \
      sort stop end tag comment push load take pick read collect import count sign chat draw print split clear \
-     note archive publie frage suche nachfrage informe consulta envie resume marca crea registra cree busca";
+     note archive publie frage welcome forecast suche nachfrage informe consulta envie resume marca crea registra cree busca";

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{KIND, ROTATED_WITHIN, credential, id, secret, until_reason, value};
+use super::{KIND, ROTATED_WITHIN, credential, id, named, secret, until_reason, value};
 use crate::harness::session_server::SessionServer;
 use crate::harness::world::{World, condition, ready};
 
@@ -44,6 +44,19 @@ async fn updated_at(world: &World, id: &str) -> Value {
     world.n8n.api("GET", &format!("/credentials/{id}"), None).await.json()["updatedAt"].clone()
 }
 
+/// Returns all that n8n tells about a credential but the time of its last update: in its entry and its list, and in its audit.
+async fn told(world: &World, id: &str) -> Value {
+    let mut entry = world.n8n.api("GET", &format!("/credentials/{id}"), None).await.json();
+    let mut listed = named(&world.n8n, "metabase [wk-").await.into_iter().find(|one| one["id"] == id).expect("it is listed");
+    for one in [&mut entry, &mut listed] {
+        assert!(one.as_object_mut().expect("an object").remove("updatedAt").is_some(), "{one}");
+    }
+    let categories = json!({ "additionalOptions": { "categories": ["credentials"] } });
+    let audit = world.n8n.api("POST", "/audit", Some(categories)).await.json();
+    let names = |text: &str| text.matches(id).count();
+    json!({ "entry": entry, "listed": listed, "in the audit": names(&audit.to_string()) })
+}
+
 async fn call(world: &World, path: &str) {
     let answer = world.n8n.webhook("GET", path).await;
     assert_eq!((answer.status, answer.json()["accepted"].as_bool()), (200, Some(true)), "{}", answer.text);
@@ -65,12 +78,13 @@ async fn a_session_that_n8n_opens_is_no_edit_and_ends_when_the_password_changes(
     call(&world, &path).await;
     let renewed = updated_at(&world, &id).await;
     assert_ne!(renewed, confirmed, "n8n has stored a session");
+    let told_of_renewal = told(&world, &id).await;
 
     // Three intervals: nothing is written because of it, and nothing is told.
     tokio::time::sleep(Duration::from_secs(16)).await;
     assert_eq!(updated_at(&world, &id).await, renewed, "a renewal by n8n causes no write");
     let events = world.events("metabase").await;
-    assert!(events.iter().all(|(reason, _)| reason != "DriftReverted"), "{events:?}");
+    assert!(events.iter().all(|(reason, _)| reason != "DriftReverted" && reason != "ValuesRewritten"), "{events:?}");
     assert_eq!(condition(&world.get_kind(KIND, "metabase").await, "Drifted")["status"], "False");
 
     // The Secret changes: the old session goes, and n8n opens another one with the new password.
@@ -89,9 +103,14 @@ async fn a_session_that_n8n_opens_is_no_edit_and_ends_when_the_password_changes(
     let edit = json!({ "isPartialData": true, "data": { "url": server.url(), "username": "reader", "password": "of the editor" } });
     assert_eq!(world.n8n.api("PATCH", &format!("/credentials/{id}"), Some(edit)).await.status, 200);
     let edited = updated_at(&world, &id).await;
+    println!("n8n tells of a renewal and of an edit: {told_of_renewal}");
+    assert_eq!(told(&world, &id).await, told_of_renewal, "n8n shows which of the two it was, so that edits can be told now");
     world.annotate(KIND, "metabase", "requested-at", json!("now")).await;
     world.until_kind(KIND, "metabase", "the request is handled", |object| object["status"]["lastHandledRequestedAt"] == "now").await;
     assert_ne!(updated_at(&world, &id).await, edited, "the values are written");
+    let events = world.events("metabase").await;
+    println!("events: {events:?}");
+    assert!(events.iter().any(|(reason, note)| reason == "ValuesRewritten" && note.contains("somebody edited")), "{events:?}");
     server.expire();
     call(&world, &path).await;
     assert_eq!(server.opened().last(), Some(&second), "the next one is opened with the password of the Secret");

@@ -2,6 +2,8 @@
 //! other objects, answers of the webhook and output of the command, and in no other request to n8n, Kubernetes or a language model, even if
 //! n8n and the service repeat it in their messages.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -11,7 +13,8 @@ use super::{KIND, credential, id, secret, until_reason, value};
 use crate::harness::admission::Admission;
 use crate::harness::kubectl::kubectl;
 use crate::harness::n8n::answering;
-use crate::harness::relay::Relay;
+use crate::harness::relay::{Relay, Whole};
+use crate::harness::stack::rand;
 use crate::harness::world::{World, ready};
 use crate::model::{Asked, ModelServer, complete};
 use crate::scenarios::prompts::{for_a_model, prompt, provider, said};
@@ -20,6 +23,11 @@ use crate::standin::{Fault, Options, Rule, StandIn};
 /// Objects that the operator writes or could write to; Secrets are where values belong.
 const KINDS: [&str; 9] = ["n8nc", "nwf", "n8ni", "nwfp", "nmp", "events", "controllerrevisions", "configmaps", "leases"];
 
+/// What people see, beside objects.
+const WEBHOOK: &str = "answer of the webhook";
+const COMMAND: &str = "output of the command";
+const SEEN: [&str; 4] = ["log", "metrics", WEBHOOK, COMMAND];
+
 fn respond(status: u16, body: &Value) -> Fault {
     Fault::Respond { status, content_type: "application/json".to_owned(), body: body.to_string(), headers: Vec::new() }
 }
@@ -27,12 +35,36 @@ fn respond(status: u16, body: &Value) -> Fault {
 /// Everything that the operator shows or sends, and where to look for it.
 struct Places<'a> {
     world: &'a World,
-    standin: &'a StandIn,
+    n8n: Received<'a>,
     kubernetes: &'a Relay,
-    model: &'a ModelServer,
+    model: Option<&'a ModelServer>,
     values: Vec<String>,
     /// Output of commands and answers of the webhook.
     told: Vec<(&'static str, String)>,
+}
+
+/// Requests that n8n received: the stand-in, or the real one behind a relay.
+enum Received<'a> {
+    StandIn(&'a StandIn),
+    Real(&'a Relay),
+}
+
+impl Received<'_> {
+    fn all(&self) -> Vec<Whole> {
+        match self {
+            Self::Real(relay) => relay.whole(),
+            Self::StandIn(standin) => {
+                let entries = standin.log().entries().into_iter();
+                entries
+                    .map(|entry| Whole {
+                        method: entry.method,
+                        target: format!("{}?{}", entry.path, entry.query),
+                        text: String::from_utf8_lossy(&entry.body).into_owned(),
+                    })
+                    .collect()
+            }
+        }
+    }
 }
 
 impl Places<'_> {
@@ -48,7 +80,8 @@ impl Places<'_> {
         for kind in KINDS {
             texts.push((kind, kubectl(self.world, &["get", kind, "-o", "json"], None).text()));
         }
-        texts.extend(self.model.asked().into_iter().map(|asked| ("request to a language model", format!("{asked:?}"))));
+        texts
+            .extend(self.model.into_iter().flat_map(ModelServer::asked).map(|asked| ("request to a language model", format!("{asked:?}"))));
         let mut found: Vec<String> = texts.iter().filter(|(_, text)| self.show(text)).map(|(place, _)| (*place).to_owned()).collect();
         for one in self.kubernetes.whole() {
             if self.show(&one.target) || self.show(&one.text) {
@@ -56,16 +89,16 @@ impl Places<'_> {
             }
         }
         let mut carried = 0;
-        for entry in self.standin.log().entries() {
-            let (body, target) = (String::from_utf8_lossy(&entry.body).into_owned(), format!("{}?{}", entry.path, entry.query));
-            if !self.show(&body) && !self.show(&target) {
+        for one in self.n8n.all() {
+            if !self.show(&one.text) && !self.show(&one.target) {
                 continue;
             }
-            let writes = matches!(entry.method.as_str(), "POST" | "PATCH");
-            if writes && entry.path.starts_with("/api/v1/credentials") && !entry.path.ends_with("/test") && !self.show(&target) {
+            let path = one.target.split('?').next().unwrap_or_default();
+            let writes = matches!(one.method.as_str(), "POST" | "PATCH");
+            if writes && path.starts_with("/api/v1/credentials") && !path.ends_with("/test") && !self.show(&one.target) {
                 carried += 1;
             } else {
-                found.push(format!("request to n8n: {} {}", entry.method, entry.path));
+                found.push(format!("request to n8n: {} {path}", one.method));
             }
         }
         found.sort_unstable();
@@ -102,9 +135,52 @@ impl Places<'_> {
         let _ = client.get(format!("{}/api/v1/namespaces?labelSelector={encoded}", self.kubernetes.url)).send().await;
         let _ = client.post(format!("{}/api/v1/namespaces", self.kubernetes.url)).body(value.clone()).send().await;
         let asked = json!({ "model": "scripted", "messages": [{ "role": "user", "content": value }] });
-        let _ = client.post(format!("{}/chat/completions", self.model.base_url())).body(asked.to_string()).send().await;
+        for model in self.model {
+            let _ = client.post(format!("{}/chat/completions", model.base_url())).body(asked.to_string()).send().await;
+        }
+        self.plant_for_n8n().await;
+    }
+
+    /// Sends n8n a value where none belongs.
+    async fn plant_for_n8n(&self) {
+        let value = &self.values[0];
         self.world.n8n.api("POST", "/credentials/x/test", Some(json!({ "a": value }))).await;
-        self.world.n8n.api("GET", &format!("/workflows?name={encoded}"), None).await;
+        self.world.n8n.api("GET", &format!("/workflows?name={}", STANDARD.encode(value)), None).await;
+    }
+
+    /// Gives objects a value for their name, which the operator, its webhook and the commands show, so that the search is known to read
+    /// what they show.
+    async fn plant_names(&mut self, standin: &StandIn) {
+        let value = self.values[0].clone();
+        // The metric of keys that expire has the name of the instance.
+        let soon = jiff::Timestamp::now() + Duration::from_secs(3 * 24 * 3600);
+        self.world.instance(&value, &standin.url(), &standin.add_key(None, Some(soon)), json!({})).await;
+        self.world.until_kind("N8nInstance", &value, "it is Ready", ready).await;
+        let mut definition = answering(&format!("{}/planted", self.world.namespace), "1");
+        definition["nodes"][1]["credentials"] = json!({ "slackApi": { "name": value } });
+        let spec = json!({ "instanceRef": { "name": "main" }, "definition": definition });
+        let object = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": value }, "spec": spec });
+        let applied = crate::harness::admission::apply(self.world, &object, &["--dry-run=server"]);
+        self.told.push((WEBHOOK, format!("{}{}", applied.out, applied.err)));
+        let file = Scratch::holding(&self.world.namespace, &object.to_string());
+        self.told.push((COMMAND, command(&["credentials", &file.0], &self.world.stack.kubeconfig("admin"))));
+    }
+}
+
+/// A file that is removed in the end.
+struct Scratch(String);
+
+impl Scratch {
+    fn holding(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("{name}-{:016x}.json", rand()));
+        std::fs::write(&path, text).expect("a file is written");
+        Self(path.to_str().expect("a path").to_owned())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -176,18 +252,15 @@ async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
     waiting["spec"]["instanceRef"] = json!({ "name": "main" });
     let applied = crate::harness::admission::apply(&world, &waiting, &["--dry-run=server"]);
     assert!(applied.err.contains("N8nCredential wrong"), "a warning: {}", applied.err);
-    told.push(("answer of the webhook", format!("{}{}", applied.out, applied.err)));
-    let file = std::env::temp_dir().join(format!("{}.json", world.namespace));
-    std::fs::write(&file, waiting.to_string()).expect("a file is written");
-    let file = file.to_str().expect("a path").to_owned();
-    let key = format!("{file}.key");
-    std::fs::write(&key, standin.api_key()).expect("a file is written");
-    let url = standin.url();
+    told.push((WEBHOOK, format!("{}{}", applied.out, applied.err)));
+    let file = Scratch::holding(&world.namespace, &waiting.to_string());
+    let key = Scratch::holding(&world.namespace, standin.api_key());
+    let (file, key, url) = (&file.0, &key.0, standin.url());
     for (arguments, part) in [
-        (vec!["credentials", &file], "kind: Secret"),
-        (vec!["validate", &file], ""),
+        (vec!["credentials", file], "kind: Secret"),
+        (vec!["validate", file], ""),
         (
-            vec!["import", "--url", &url, "--instance", "main", "--api-key-file", &key, "--with-credentials", "--all", "--managed"],
+            vec!["import", "--url", &url, "--instance", "main", "--api-key-file", key, "--with-credentials", "--all", "--managed"],
             "kind: N8nCredential",
         ),
         (vec!["release", "--dry-run", "--namespace", &world.namespace, "--lease-name", "none-such"], "n8ncredential"),
@@ -195,13 +268,17 @@ async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
         let said = command(&arguments, &world.stack.kubeconfig("admin"));
         println!("{arguments:?}: {said}");
         assert!(said.to_lowercase().contains(&part.to_lowercase()), "{arguments:?}: {said}");
-        told.push(("output of the command", said));
-    }
-    for file in [&file, &key] {
-        let _ = std::fs::remove_file(file);
+        told.push((COMMAND, said));
     }
 
-    let places = Places { world: &world, standin: &standin, kubernetes: &kubernetes, model: &model, values: vec![second, first], told };
+    let mut places = Places {
+        world: &world,
+        n8n: Received::StandIn(&standin),
+        kubernetes: &kubernetes,
+        model: Some(&model),
+        values: vec![second, first],
+        told,
+    };
     let metrics = world.operator.get("/metrics").await.1;
     assert!(metrics.contains(r#"weirkeeper_credential_writes_total{operation="create"} 1"#), "{metrics}");
     let (found, carried) = places.showing().await;
@@ -227,15 +304,69 @@ async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
     for place in KINDS.iter().chain(&requests) {
         assert!(found.iter().any(|one| one.starts_with(place)), "a value in {place} is not found: {found:?}");
     }
-    for text in [format!("log {}", places.values[0]), format!("metric{{a=\"{}\"}} 1", STANDARD.encode(&places.values[1]))] {
-        assert!(places.show(&text));
-    }
+    assert!(SEEN.iter().all(|place| !found.iter().any(|one| one == place)), "a value is shown: {found:?}");
 
     // Nor at the end.
-    let log = world.operator.log().len();
     world.api("Workflow").delete("user", &DeleteParams::default()).await.expect("the API server deletes");
     world.api(KIND).delete("token", &DeleteParams::default()).await.expect("the API server deletes");
     world.until_kind(KIND, "token", "it is gone", Value::is_null).await;
-    assert!(!places.show(&world.operator.log()[log..]), "the log shows a value");
+    assert!(!places.show(&world.operator.log()), "the log shows a value");
+
+    // The search reads what the operator, its webhook and the commands show.
+    places.plant_names(&standin).await;
+    let (found, _) = places.showing().await;
+    println!("planted names are found in: {found:?}");
+    for place in SEEN {
+        assert!(found.iter().any(|one| one == place), "a value in the {place} is not found: {found:?}");
+    }
     drop(admission);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_n8n_is_sent_a_value_only_in_the_request_that_writes_the_credential() {
+    let stack = crate::harness::stack::Stack::shared();
+    let (n8n, key) = (Relay::to(&stack.n8n_url()), stack.n8n_key());
+    n8n.keep_whole();
+    let mut world = World::bare(stack, "cred-secrecy-real", &n8n.url, &key).await;
+    let (kubernetes, kubeconfig) = Relay::to_api_server(&world.stack, "operator");
+    kubernetes.keep_whole();
+    world.operator.restart_through(&kubeconfig);
+    world.instance("main", &n8n.url, &key, json!({})).await;
+    let (first, second) = (value("first"), value("second"));
+    let keys = |value: &str| json!({ "name": "X-Api-Key", "value": value });
+    secret(&world, "token", keys(&first)).await;
+    credential(&world, "token", json!({ "secretRef": { "name": "token" } })).await;
+    let object = world.until_kind(KIND, "token", "Ready", ready).await;
+    let mut definition = answering(&format!("{}/user", world.namespace), "1");
+    definition["nodes"][1]["credentials"] = json!({ "httpHeaderAuth": { "name": "Any" } });
+    let uses = json!([{ "name": "Any", "credentialRef": { "name": "token" } }]);
+    world.workflow("user", json!({ "active": true, "definition": definition, "credentials": uses })).await;
+    world.until_ready("user").await;
+
+    // A refused one, an edit in the editor, a rotation, and the end.
+    secret(&world, "wrong", json!({ "valeu": first })).await;
+    credential(&world, "wrong", json!({ "secretRef": { "name": "wrong" } })).await;
+    until_reason(&world, "wrong", "Ready", "InvalidCredential").await;
+    let edit = json!({ "data": keys("of the editor") });
+    assert_eq!(world.n8n.api("PATCH", &format!("/credentials/{}", id(&object)), Some(edit)).await.status, 200);
+    until_reason(&world, "token", "Drifted", "DriftReverted").await;
+    secret(&world, "token", keys(&second)).await;
+    world.annotate(KIND, "token", "requested-at", json!("now")).await;
+    let before = object["status"]["valuesHash"].clone();
+    let rotated = |object: &Value| ready(object) && object["status"]["valuesHash"] != before;
+    world.until_kind(KIND, "token", "the second value is written", rotated).await;
+    world.delete("user").await;
+    world.api(KIND).delete("token", &DeleteParams::default()).await.expect("the API server deletes");
+    world.until_kind(KIND, "token", "it is gone", Value::is_null).await;
+
+    let values = vec![second, first];
+    let places = Places { world: &world, n8n: Received::Real(&n8n), kubernetes: &kubernetes, model: None, values, told: Vec::new() };
+    let (found, carried) = places.showing().await;
+    println!("the real n8n: {} requests, {carried} of them carry a value; shown elsewhere: {found:?}", n8n.whole().len());
+    assert!(found.is_empty() && carried >= 3, "a value is shown: {found:?}, {carried}");
+    places.plant_for_n8n().await;
+    let (found, _) = places.showing().await;
+    for place in ["request to n8n: GET", "request to n8n: POST"] {
+        assert!(found.iter().any(|one| one.starts_with(place)), "a value in a {place} is not found: {found:?}");
+    }
 }

@@ -93,6 +93,40 @@ async fn whatever_text_a_secret_holds_reaches_the_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn texts_within_json_reach_the_service_whatever_they_begin_with() {
+    let world = World::on_real_n8n("cred-nested").await;
+    let server = HeaderServer::start("x-api-key").await;
+    let template = json!({ "headers": { "x-api-key": "{{key}}" } }).to_string();
+    let headers = |value: &str| json!({ "headers": json!({ "values": [{ "name": "x-api-key", "value": value }] }).to_string() });
+    let placeholders = |value: &str| json!({ "template": template, "placeholderValues": json!({ "key": value }).to_string() });
+    let kinds: [(&str, &dyn Fn(&str) -> Value); 2] = [("httpMultipleHeadersAuth", &headers), ("httpTemplatedCustomAuth", &placeholders)];
+    for (kind, keys) in kinds {
+        let name = kind.to_lowercase();
+        let path = format!("{}/{name}", world.namespace);
+        let mut definition = calling(&path, &server.url(), "any");
+        definition["nodes"][1]["parameters"] = json!({ "url": server.url(), "authentication": "predefinedCredentialType",
+            "nodeCredentialType": kind, "options": {} });
+        definition["nodes"][1]["credentials"] = json!({ kind: { "name": "any" } });
+        for (number, (stored, sent)) in [("=begins", "=begins"), ("==twice", "==twice"), ("={{ 20 + 3 }}", "23")].into_iter().enumerate() {
+            secret(&world, &name, keys(stored)).await;
+            if number == 0 {
+                credential(&world, &name, json!({ "type": kind, "secretRef": { "name": name } })).await;
+                let uses = json!([{ "name": "any", "credentialRef": { "name": name } }]);
+                world.workflow(&name, json!({ "active": true, "definition": definition, "credentials": uses })).await;
+                world.until_ready(&name).await;
+            }
+            server.accept(&[sent]);
+            let started = Instant::now();
+            while world.n8n.webhook("GET", &path).await.json()["accepted"] != true {
+                assert!(started.elapsed() < ROTATED_WITHIN, "{kind} sends {stored:?} as {:?}\n{}", server.last(), world.operator.tail());
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            println!("{kind}: {stored:?} in the Secret is sent as {sent:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_may_go_come_back_and_be_replaced_and_the_credential_stays_the_same() {
     let world = World::on_real_n8n("cred-replace").await;
     let (server, values) = (HeaderServer::start("x-api-key").await, ["first", "second", "third"].map(value));
