@@ -186,8 +186,8 @@ fn literal_texts(json: &mut Value) -> bool {
             true
         }
         // All are changed, not the first alone.
-        Value::Array(parts) => parts.iter_mut().fold(false, |changed, part| literal_texts(part) || changed),
-        Value::Object(parts) => parts.values_mut().fold(false, |changed, part| literal_texts(part) || changed),
+        Value::Array(parts) => parts.iter_mut().map(literal_texts).filter(|changed| *changed).count() > 0,
+        Value::Object(parts) => parts.values_mut().map(literal_texts).filter(|changed| *changed).count() > 0,
         _ => false,
     }
 }

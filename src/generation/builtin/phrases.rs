@@ -181,7 +181,7 @@ fn reachable(mut items: Vec<Item>) -> Vec<Item> {
     // `bei Fehler`, `on failure`, `en cas d'erreur`.
     let case = || {
         let fails = |item: &Item| item.noun == Some("error") || item.is(&["failure", "ausfall", "echec", "panne", "outage"]);
-        let at = items[up..].iter().position(|item| fails(item)).map(|by| up + by)?;
+        let at = items[up..].iter().position(fails).map(|by| up + by)?;
         let opens: &[&[&str]] =
             &[&["en", "cas", "d"], &["en", "cas", "de"], &["en", "caso", "de"], &["in", "case", "of"], &["bei"], &["on"], &["im"]];
         let before =
