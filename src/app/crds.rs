@@ -36,9 +36,9 @@ impl CrdReadiness {
     }
 
     fn set(&self, waiting: Option<String>) -> bool {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = *held != waiting;
-        *held = waiting;
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = *current != waiting;
+        *current = waiting;
         changed
     }
 }

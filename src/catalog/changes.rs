@@ -6,19 +6,19 @@ use super::js::is_expression;
 use super::model::{Kind, Parameter};
 
 /// Reports quickly whether n8n may change the own value of a parameter when it loads it.
-pub(super) fn may_change(parameter: &Parameter, held: &Value) -> bool {
-    parameter.kind == Kind::Filter || parameter.no_data_expression && is_expression(held)
+pub(super) fn may_change(parameter: &Parameter, given: &Value) -> bool {
+    parameter.kind == Kind::Filter || parameter.no_data_expression && is_expression(given)
 }
 
-/// Returns what n8n makes of a value when it loads it, if it changes it. `held` is None if the value is the default.
-pub(super) fn changed(parameter: &Parameter, held: Option<&Value>, value: &Value) -> Option<Value> {
+/// Returns what n8n makes of a value when it loads it, if it changes it. `given` is None if the value is the default.
+pub(super) fn changed(parameter: &Parameter, given: Option<&Value>, value: &Value) -> Option<Value> {
     match (parameter.kind, value) {
-        (Kind::ResourceLocator, Value::Object(locator)) if held.is_none() && !locator.contains_key("__rl") => {
+        (Kind::ResourceLocator, Value::Object(locator)) if given.is_none() && !locator.contains_key("__rl") => {
             let mut locator = locator.clone();
             locator.insert("__rl".to_owned(), Value::Bool(true));
             Some(Value::Object(locator))
         }
-        (Kind::Filter, Value::Object(filter)) if held.is_some() => Some(Value::Object(with_filter_defaults(filter))),
+        (Kind::Filter, Value::Object(filter)) if given.is_some() => Some(Value::Object(with_filter_defaults(filter))),
         (_, Value::String(text)) if parameter.no_data_expression && text.starts_with('=') && !is_from_ai_only(text) => {
             Some(Value::String(text[1..].to_owned()))
         }

@@ -160,8 +160,8 @@ impl Fill {
 
     fn groups(&self, parameter: &Parameter, values: &Map<String, Value>, root: &dyn Values) -> Result<Value, Misshapen> {
         let misshapen = || Misshapen(parameter.name.clone());
-        let held = values.get(&parameter.name);
-        let Some(entries) = held.unwrap_or(&parameter.default).as_object() else { return Ok(json!({})) };
+        let given = values.get(&parameter.name);
+        let Some(entries) = given.unwrap_or(&parameter.default).as_object() else { return Ok(json!({})) };
         let fill = |group: &Group, entry: Option<&Value>| match entry.and_then(entry_of) {
             Some(values) => self.level(group.level(), values, Some(root), Parent::Group).map(Filled::into_map),
             None => Ok(Map::new()),
@@ -179,7 +179,7 @@ impl Fill {
                 let items: Result<Vec<Value>, Misshapen> = items.iter().map(|item| Ok(Value::Object(fill(group, Some(item))?))).collect();
                 found.insert(name.clone(), Value::Array(items?));
             } else {
-                let inner = fill(group, held.ok_or_else(misshapen)?.get(name))?;
+                let inner = fill(group, given.ok_or_else(misshapen)?.get(name))?;
                 if !inner.is_empty() {
                     found.insert(name.clone(), Value::Object(inner));
                 }
@@ -205,9 +205,9 @@ impl<'a> Simple<'a> {
     /// Returns the values of single parameters that n8n changes when it loads them.
     fn changed(&self) -> &BTreeMap<&'a str, Value> {
         self.changed.get_or_init(|| {
-            let changed = |(name, held): (&'a String, &'a Value)| {
+            let changed = |(name, given): (&'a String, &'a Value)| {
                 let [at] = self.level.name(name)?.at[..] else { return None };
-                Some((name.as_str(), changed(&self.level.parameters()[at], Some(held), held)?))
+                Some((name.as_str(), changed(&self.level.parameters()[at], Some(given), given)?))
             };
             self.values.iter().filter_map(changed).collect()
         })
@@ -222,37 +222,38 @@ impl Values for Simple<'_> {
         if known.first.is_none_or(|first| first >= self.now) || matches!(parameter.kind, Kind::Collection | Kind::FixedCollection) {
             return None;
         }
-        let held = self.values.get(name);
-        if held.is_none() && self.parent == Parent::Collection {
+        let given = self.values.get(name);
+        if given.is_none() && self.parent == Parent::Collection {
             return None;
         }
-        let changed = held.filter(|held| may_change(parameter, held)).and_then(|_| self.changed().get(name));
-        changed.or_else(|| kept(self.level, at, held))
+        let changed = given.filter(|given| may_change(parameter, given)).and_then(|_| self.changed().get(name));
+        changed.or_else(|| kept(self.level, at, given))
     }
 }
 
 /// Returns the value of a simple parameter as n8n loads it: its own or the default.
 fn loaded<'a>(level: Level<'a>, at: usize, values: &'a Map<String, Value>) -> Option<Cow<'a, Value>> {
     let parameter = &level.parameters()[at];
-    let held = values.get(&parameter.name);
-    match held.and_then(|held| changed(parameter, Some(held), held)) {
+    let given = values.get(&parameter.name);
+    match given.and_then(|given| changed(parameter, Some(given), given)) {
         Some(changed) => Some(Cow::Owned(changed)),
-        None => kept(level, at, held).map(Cow::Borrowed),
+        None => kept(level, at, given).map(Cow::Borrowed),
     }
 }
 
 /// Returns the value that n8n keeps as it is, or the default.
-fn kept<'a>(level: Level<'a>, at: usize, held: Option<&'a Value>) -> Option<&'a Value> {
+fn kept<'a>(level: Level<'a>, at: usize, given: Option<&'a Value>) -> Option<&'a Value> {
     let parameter = &level.parameters()[at];
-    held.filter(|held| {
-        !held.is_null()
-            || match parameter.kind {
-                Kind::Boolean | Kind::Number | Kind::Options => true,
-                Kind::ResourceLocator => parameter.default.is_object(),
-                _ => false,
-            }
-    })
-    .or_else(|| level.default_of(at))
+    given
+        .filter(|given| {
+            !given.is_null()
+                || match parameter.kind {
+                    Kind::Boolean | Kind::Number | Kind::Options => true,
+                    Kind::ResourceLocator => parameter.default.is_object(),
+                    _ => false,
+                }
+        })
+        .or_else(|| level.default_of(at))
 }
 
 /// Returns the values of an entry of a group. n8n treats a text, a number or a list as an entry without values, whose parameters all take

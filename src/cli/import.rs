@@ -17,14 +17,14 @@ pub use error::ImportError;
 /// # Errors
 /// If n8n cannot be read or a file not written. Nothing is written then, unless a disk fails midway.
 pub fn run(arguments: &ImportArguments, key: Option<&str>) -> Result<(), ImportError> {
-    let held = fetch::fetch(arguments, key)?;
+    let fetched = fetch::fetch(arguments, key)?;
     let target =
         Target { instance: arguments.instance.clone(), namespace: arguments.namespace.clone(), credentials: arguments.with_credentials };
-    let import = import(held.chosen, &target);
-    for line in held.notes.into_iter().chain(import.notes.into_iter().map(|note| format!("{}: {}", note.name, note.message))) {
+    let import = import(fetched.chosen, &target);
+    for line in fetched.notes.into_iter().chain(import.notes.into_iter().map(|note| format!("{}: {}", note.name, note.message))) {
         eprintln!("{}", shown(&line));
     }
     output::write(&import.workflows, &import.credentials, arguments.output_dir.as_deref(), arguments.force)?;
-    eprintln!("{} imported, {} left out", import.workflows.len(), held.total - import.workflows.len());
+    eprintln!("{} imported, {} left out", import.workflows.len(), fetched.total - import.workflows.len());
     Ok(())
 }

@@ -244,14 +244,14 @@ async fn leases(client: &Client, arguments: &ReleaseArguments) -> Result<BTreeMa
         None => Api::all(client.clone()),
     };
     let found = api.list(&ListParams::default()).await.map_err(failed("look for the operator's Lease"))?;
-    let held = found.items.into_iter().filter_map(|lease| {
+    let active = found.items.into_iter().filter_map(|lease| {
         let (own, spec) = (lease.metadata.name.filter(|own| is_operators(own, &arguments.lease_name))?, lease.spec?);
         let holder = spec.holder_identity.filter(|holder| !holder.is_empty())?;
         let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default();
         let name = format!("{}/{own}", lease.metadata.namespace.unwrap_or_default());
         Some((name, (holder, spec.renew_time, Duration::from_secs(seconds))))
     });
-    Ok(held.collect())
+    Ok(active.collect())
 }
 
 /// Reports whether a lease has the name, or the name with the digest of a label selector, as operators that divide objects by label have.

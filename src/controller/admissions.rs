@@ -40,7 +40,7 @@ pub struct Admissions {
 #[derive(Debug, Default)]
 struct State {
     /// Places of each object, by UID, as its last reconciliation in this process left them.
-    held: HashMap<String, Places>,
+    assigned: HashMap<String, Places>,
     /// Refused objects of each namespace, by UID, with the exceeded resource.
     waiting: HashMap<String, HashMap<String, QuotaResource>>,
     /// Objects of each namespace that were read and are not in the index yet; present for a namespace that was read.
@@ -84,7 +84,7 @@ impl Admissions {
         let mut state = self.lock();
         for indexed in &listed {
             // Later actions of this process are newer.
-            state.held.entry(indexed.uid().to_owned()).or_insert_with(|| indexed.candidate(None).holds);
+            state.assigned.entry(indexed.uid().to_owned()).or_insert_with(|| indexed.candidate(None).holds);
         }
         let unseen =
             listed.into_iter().filter(|listed| self.index.get(&listed.object_ref()).is_none_or(|known| known.uid() != listed.uid()));
@@ -110,7 +110,7 @@ impl Admissions {
     /// Gives an object the places that it asks for, or lets it wait.
     pub fn admit(&self, namespace: &str, one: &Candidate<'_>, limits: &Limits) -> Result<(), Exceeded> {
         let mut state = self.lock();
-        state.held.insert(one.uid.to_owned(), one.holds);
+        state.assigned.insert(one.uid.to_owned(), one.holds);
         state.stop_waiting(namespace, one.uid);
         if !limits.is_empty() && !one.holds.contain(one.claims) {
             let mut indexed = self.indexed(&state, namespace);
@@ -124,13 +124,13 @@ impl Admissions {
             }
         }
         let places = Places { workflow: one.holds.workflow || one.claims.workflow, active: one.holds.active || one.claims.active };
-        state.held.insert(one.uid.to_owned(), places);
+        state.assigned.insert(one.uid.to_owned(), places);
         Ok(())
     }
 
     /// Records the places that an object has at the end of a reconciliation: one that was given and not used is free again.
     pub fn note(&self, namespace: &str, uid: &str, places: Places) {
-        let before = self.lock().held.insert(uid.to_owned(), places);
+        let before = self.lock().assigned.insert(uid.to_owned(), places);
         if before.is_none_or(|before| !places.contain(before)) {
             self.changed(namespace);
         }
@@ -149,7 +149,7 @@ impl Admissions {
     /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
         let mut state = self.lock();
-        state.held.remove(uid);
+        state.assigned.remove(uid);
         state.waiting.retain(|_, waiting| {
             waiting.remove(uid);
             !waiting.is_empty()
@@ -158,7 +158,7 @@ impl Admissions {
 
     /// Returns the UIDs of the objects that are known.
     pub fn objects(&self) -> Vec<String> {
-        self.lock().held.keys().cloned().collect()
+        self.lock().assigned.keys().cloned().collect()
     }
 
     /// Notes a change of the Workflows or quotas of a namespace.
@@ -233,7 +233,7 @@ impl Admissions {
 
 impl State {
     fn candidates<'a>(&self, indexed: &'a [Arc<IndexedWorkflow>]) -> Vec<Candidate<'a>> {
-        indexed.iter().map(|indexed| indexed.candidate(self.held.get(indexed.uid()).copied())).collect()
+        indexed.iter().map(|indexed| indexed.candidate(self.assigned.get(indexed.uid()).copied())).collect()
     }
 
     fn stop_waiting(&mut self, namespace: &str, uid: &str) {

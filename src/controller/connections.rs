@@ -169,8 +169,8 @@ impl Connections {
         }
         let secret = &instance.spec.api_key_secret_ref;
         let unread = |error| objects::reconcile_error_elsewhere("read the API key's Secret", &error);
-        let held = self.secrets.get(&namespace, &secret.name, &secret.key).await.map_err(unread)?;
-        let Some(api_key) = held else {
+        let secret_value = self.secrets.get(&namespace, &secret.name, &secret.key).await.map_err(unread)?;
+        let Some(api_key) = secret_value else {
             let lack = self.secrets.lack(&namespace, &secret.name, &secret.key).await.map_err(unread)?;
             let message = format!("the API key of N8nInstance {} cannot be read: {lack}", instance.name_any());
             return Err(ReconcileError::waiting(Reason::KeySecretNotFound, message));

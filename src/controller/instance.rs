@@ -181,7 +181,7 @@ async fn observe(ctx: &Context, instance: &Arc<N8nInstance>, status: &mut N8nIns
     let inspected = inspected.unwrap_or_else(|_| Err(ReconcileError::timed_out(limit)));
     let Inspection { mut details, reached } = seen;
     details.extend(catalog_condition(&catalog, status));
-    let without = catalog.map_or_else(Some, |(held, _)| held.error);
+    let without = catalog.map_or_else(Some, |(loaded, _)| loaded.error);
     let outcome = match inspected.and_then(|message| without.map_or(Ok(message), Err)) {
         Ok(message) => Outcome::Ready(message),
         Err(error) => {
@@ -316,15 +316,15 @@ async fn list(ctx: &Context, connection: &Connection) -> Result<Arc<Listing>, N8
 
 /// Returns the condition CatalogReady; None if the ConfigMap could not be read.
 fn catalog_condition(catalog: &Result<(LoadedCatalog, bool), ReconcileError>, status: &N8nInstanceStatus) -> Option<ConditionUpdate> {
-    let (held, _) = catalog.as_ref().ok()?;
-    let own = held.catalog().index().n8n.as_deref().unwrap_or("of unknown version");
+    let (loaded, _) = catalog.as_ref().ok()?;
+    let own = loaded.catalog().index().n8n.as_deref().unwrap_or("of unknown version");
     let update = |status, reason, message| Some(ConditionUpdate::new(ConditionType::CatalogReady, status, reason, message));
-    if let Some(error) = &held.error {
+    if let Some(error) = &loaded.error {
         let message =
             format!("{}; until then the built-in one of n8n {own} is used, and findings that rest on it are warnings", error.message);
         return update(ConditionStatus::False, error.reason, message);
     }
-    if held.catalog().is_of(status.n8n_version.as_deref()) {
+    if loaded.catalog().is_of(status.n8n_version.as_deref()) {
         return update(ConditionStatus::True, Reason::CatalogLoaded, format!("the catalogue is that of n8n {own}"));
     }
     let n8n = status.n8n_version.as_deref().unwrap_or("of unknown version");

@@ -21,8 +21,8 @@ pub const SCOPES: [&str; 10] = [
 ];
 
 /// Returns the needed scopes that a key lacks.
-pub fn missing_scopes(held: &[String]) -> Vec<&'static str> {
-    SCOPES.into_iter().filter(|scope| !held.iter().any(|one| one == scope)).collect()
+pub fn missing_scopes(granted: &[String]) -> Vec<&'static str> {
+    SCOPES.into_iter().filter(|scope| !granted.iter().any(|one| one == scope)).collect()
 }
 
 /// Completes n8n's refusal of an API key with the time at which the key expired, if known, or with every scope that the key lacks, so that
@@ -56,8 +56,8 @@ mod tests {
         assert_eq!(message(Reason::Unauthorized, Some("2030-01-03T00:00:00Z"), &all), "no", "the key has not expired yet");
         assert_eq!(message(Reason::Unauthorized, None, &all), "no");
         let lacking = "no; the API key lacks these scopes that Weirkeeper needs: workflow:activate, workflow:deactivate";
-        let held: Vec<String> = all.iter().filter(|scope| !scope.contains("activate")).cloned().collect();
-        assert_eq!(message(Reason::MissingScope, None, &held), lacking);
+        let granted: Vec<String> = all.iter().filter(|scope| !scope.contains("activate")).cloned().collect();
+        assert_eq!(message(Reason::MissingScope, None, &granted), lacking);
         assert_eq!(message(Reason::MissingScope, None, &all[1..]), "no", "n8n's message names the only missing scope already");
         assert_eq!(message(Reason::MissingScope, None, &[]), "no", "the scopes of the key are not known");
     }

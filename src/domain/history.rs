@@ -61,9 +61,9 @@ pub fn sent(history: &mut [VersionRecord], digest: &str, n8n_version_id: Option<
 /// Returns the kept version that n8n holds under this id: one that Weirkeeper sent, or else a kept edit of a person. A copy that was kept
 /// for its settings has the same id as the version it copies.
 pub fn version_with_id(history: &[VersionRecord], n8n_version_id: &str) -> Option<i64> {
-    let held = |record: &&VersionRecord| record.n8n_version_id.as_deref() == Some(n8n_version_id);
-    let ours = history.iter().filter(held).find(|record| record.source != VersionSource::Drift);
-    ours.or_else(|| history.iter().find(held)).map(|record| record.version)
+    let same = |record: &&VersionRecord| record.n8n_version_id.as_deref() == Some(n8n_version_id);
+    let ours = history.iter().filter(same).find(|record| record.source != VersionSource::Drift);
+    ours.or_else(|| history.iter().find(same)).map(|record| record.version)
 }
 
 /// Returns the record of a version number.

@@ -50,10 +50,10 @@ impl Mark {
         settings.insert(SETTING.to_owned(), Value::Array(kept));
     }
 
-    /// Writes the mark into settings that replace `held`, and keeps the telemetry tags that people set there.
-    pub fn put_beside(&self, settings: &mut Map<String, Value>, held: &Map<String, Value>) {
+    /// Writes the mark into settings that replace `current`, and keeps the telemetry tags that people set there.
+    pub fn put_beside(&self, settings: &mut Map<String, Value>, current: &Map<String, Value>) {
         let mut kept = others(settings);
-        for tag in others(held) {
+        for tag in others(current) {
             if kept.iter().all(|one| one["key"] != tag["key"]) {
                 kept.push(tag);
             }

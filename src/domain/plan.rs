@@ -127,10 +127,11 @@ pub struct Comparison {
 
 /// Returns the edits of people: content that n8n holds, as draft or published version, and that Weirkeeper neither sent nor kept.
 pub fn edits(remote: &RemoteWorkflow, history: &[VersionRecord], ours: Known<'_>) -> Vec<RemoteWorkflow> {
-    let content = |held: &RemoteWorkflow| confirmed::content(&held.nodes, &held.connections, &held.node_groups);
-    let recorded = |held: &RemoteWorkflow| held.version_id.as_deref().is_none_or(|id| history::version_with_id(history, id).is_some());
+    let content = |workflow: &RemoteWorkflow| confirmed::content(&workflow.nodes, &workflow.connections, &workflow.node_groups);
+    let recorded =
+        |workflow: &RemoteWorkflow| workflow.version_id.as_deref().is_none_or(|id| history::version_with_id(history, id).is_some());
     // An interrupted write is not recorded, but its content shows that Weirkeeper wrote it.
-    let known = |held: &RemoteWorkflow| recorded(held) || ours.wrote(&content(held));
+    let known = |workflow: &RemoteWorkflow| recorded(workflow) || ours.wrote(&content(workflow));
     let published = remote.published_apart();
     // A rollback leaves a draft whose content repeats the published version.
     let repeats = |published: &RemoteWorkflow| known(published) && content(published) == content(remote);

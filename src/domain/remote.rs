@@ -99,13 +99,13 @@ pub struct RemoteWorkflow {
     pub cut: Option<String>,
     /// The memory that the workflow takes.
     #[serde(skip)]
-    pub held: MemoryHold,
+    pub memory: MemoryHold,
 }
 
 impl<'de> Deserialize<'de> for RemoteWorkflow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Shallow { value, cut, weight } = lenient_json::read(deserializer, &[])?;
-        Ok(Self { cut, held: MemoryHold { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
+        Ok(Self { cut, memory: MemoryHold { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
     }
 }
 
@@ -241,15 +241,15 @@ pub struct RemoteVersion {
     /// See [`RemoteWorkflow::cut`].
     #[serde(skip)]
     pub cut: Option<String>,
-    /// See [`RemoteWorkflow::held`].
+    /// See [`RemoteWorkflow::memory`].
     #[serde(skip)]
-    pub held: MemoryHold,
+    pub memory: MemoryHold,
 }
 
 impl<'de> Deserialize<'de> for RemoteVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Shallow { value, cut, weight } = lenient_json::read(deserializer, &[])?;
-        Ok(Self { cut, held: MemoryHold { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
+        Ok(Self { cut, memory: MemoryHold { weight, budget: None }, ..Self::deserialize(value).map_err(D::Error::custom)? })
     }
 }
 

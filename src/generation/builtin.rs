@@ -128,7 +128,7 @@ pub fn propose(request: &Prompt<'_>) -> Outcome {
     refused_input("the answers lead to ever further questions; write the whole request as one prompt")
 }
 
-/// Returns what is recognised of a prompt, for the choice of a model and of what it is told.
+/// Returns what is recognised of a prompt, for the choice of a model and of its messages.
 pub fn analyse(request: &Prompt<'_>) -> Analysis {
     let lexicon = Lexicon::of(request.catalog);
     let text: String = request.text.chars().take(MAX_PROMPT).collect();

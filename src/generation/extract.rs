@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_object_is_told_apart() {
+    fn what_has_no_object_is_distinguished() {
         for (answer, wanted) in [
             ("", NoJson::Empty),
             (" \n", NoJson::Empty),

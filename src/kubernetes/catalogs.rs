@@ -58,7 +58,7 @@ pub struct Catalogs {
 
 #[derive(Debug, Default)]
 struct Cache {
-    held: Mutex<HashMap<String, Entry>>,
+    entries: Mutex<HashMap<String, Entry>>,
     /// Locks so that each instance's catalogue is read once at a time: all its Workflows want it at the same moment, and no other instance
     /// waits for that.
     reading: KeyedMutex,
@@ -69,7 +69,7 @@ struct Entry {
     asked: CatalogRef,
     /// Version of the ConfigMap; None without a ConfigMap.
     version: Option<String>,
-    held: LoadedCatalog,
+    loaded: LoadedCatalog,
     used: Instant,
 }
 
@@ -83,12 +83,12 @@ impl Catalogs {
     pub async fn of(&self, instance: &N8nInstance) -> Result<LoadedCatalog, ReconcileError> {
         let Some(asked) = &instance.spec.catalog_ref else { return Ok(LoadedCatalog::built_in(None)) };
         let key = key(instance);
-        if let Some((_, held)) = self.cache.known(&key, asked) {
-            return Ok(held);
+        if let Some((_, loaded)) = self.cache.known(&key, asked) {
+            return Ok(loaded);
         }
         let _alone = self.cache.reading.lock(&key).await;
         match self.cache.known(&key, asked) {
-            Some((_, held)) => Ok(held),
+            Some((_, loaded)) => Ok(loaded),
             // A forbidden ConfigMap is no worse than a missing one.
             None => match self.read(instance, asked).await {
                 Err(error) if error.class == Class::Denied => Ok(LoadedCatalog::built_in(Some(error))),
@@ -101,7 +101,7 @@ impl Catalogs {
     pub fn known(&self, instance: &N8nInstance) -> Option<LoadedCatalog> {
         match &instance.spec.catalog_ref {
             None => Some(LoadedCatalog::built_in(None)),
-            Some(asked) => self.cache.known(&key(instance), asked).map(|(_, held)| held),
+            Some(asked) => self.cache.known(&key(instance), asked).map(|(_, loaded)| loaded),
         }
     }
 
@@ -113,16 +113,16 @@ impl Catalogs {
         };
         let _alone = self.cache.reading.lock(&key(instance)).await;
         let known = self.cache.known(&key(instance), asked);
-        if let Some((version, held)) = &known {
+        if let Some((version, loaded)) = &known {
             let namespace = instance.namespace().unwrap_or_default();
             let found = objects::metadata::<ConfigMap>(&self.client, &namespace, &asked.name).await.map_err(|error| failed(&error))?;
             if found.and_then(|found| found.resource_version) == *version {
-                return Ok((held.clone(), false));
+                return Ok((loaded.clone(), false));
             }
         }
-        let held = self.read(instance, asked).await?;
-        let changed = known.is_some_and(|(_, before)| (before.id, before.error) != (held.id.clone(), held.error.clone()));
-        Ok((held, changed))
+        let loaded = self.read(instance, asked).await?;
+        let changed = known.is_some_and(|(_, before)| (before.id, before.error) != (loaded.id.clone(), loaded.error.clone()));
+        Ok((loaded, changed))
     }
 
     async fn read(&self, instance: &N8nInstance, asked: &CatalogRef) -> Result<LoadedCatalog, ReconcileError> {
@@ -130,7 +130,7 @@ impl Catalogs {
         let found = objects::get::<ConfigMap>(&self.client, namespace.as_deref(), &asked.name).await.map_err(|error| failed(&error))?;
         let version = found.as_ref().and_then(|found| found.metadata.resource_version.clone());
         let CatalogRef { name, key: at } = asked;
-        let held = match found.map(|found| found.binary_data.unwrap_or_default().remove(at)) {
+        let loaded = match found.map(|found| found.binary_data.unwrap_or_default().remove(at)) {
             Some(Some(bytes)) => {
                 let id = sha256_hex(&bytes.0);
                 let read = match self.cache.of_content(&id) {
@@ -161,8 +161,8 @@ impl Catalogs {
                 ),
             ))),
         };
-        self.cache.keep(key(instance), Entry { asked: asked.clone(), version, held: held.clone(), used: Instant::now() });
-        Ok(held)
+        self.cache.keep(key(instance), Entry { asked: asked.clone(), version, loaded: loaded.clone(), used: Instant::now() });
+        Ok(loaded)
     }
 
     /// Forgets the catalogue of an instance that is gone.
@@ -174,32 +174,32 @@ impl Catalogs {
 impl Cache {
     /// Returns the cached catalogue of an instance, if it is the one that its spec names.
     fn known(&self, key: &str, asked: &CatalogRef) -> Option<(Option<String>, LoadedCatalog)> {
-        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = all.get_mut(key).filter(|entry| entry.asked == *asked)?;
         entry.used = Instant::now();
-        Some((entry.version.clone(), entry.held.clone()))
+        Some((entry.version.clone(), entry.loaded.clone()))
     }
 
     fn keep(&self, key: String, entry: Entry) {
-        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(key, entry);
-        while all.values().filter(|entry| matches!(entry.held.catalog, Source::Given(_))).count() > MOST {
-            let given = all.iter().filter(|(_, entry)| matches!(entry.held.catalog, Source::Given(_)));
+        while all.values().filter(|entry| matches!(entry.loaded.catalog, Source::Given(_))).count() > MOST {
+            let given = all.iter().filter(|(_, entry)| matches!(entry.loaded.catalog, Source::Given(_)));
             let Some(oldest) = given.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone()) else { return };
             all.remove(&oldest);
         }
     }
 
     fn of_content(&self, id: &str) -> Option<Arc<Catalog>> {
-        let all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        all.values().find_map(|entry| match &entry.held.catalog {
-            Source::Given(catalog) if entry.held.id == id => Some(catalog.clone()),
+        let all = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().find_map(|entry| match &entry.loaded.catalog {
+            Source::Given(catalog) if entry.loaded.id == id => Some(catalog.clone()),
             _ => None,
         })
     }
 
     fn forget(&self, key: &str) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 
@@ -222,7 +222,7 @@ mod tests {
         let catalog = Source::Given(Arc::new(Catalog::from_bytes(bytes).unwrap()));
         let asked = CatalogRef { name: "nodes".to_owned(), key: "n8n.catalog".to_owned() };
         let used = Instant::now() + std::time::Duration::from_secs(60 * minute);
-        Entry { asked, version: None, held: LoadedCatalog { catalog, id: content.to_owned(), error: None }, used }
+        Entry { asked, version: None, loaded: LoadedCatalog { catalog, id: content.to_owned(), error: None }, used }
     }
 
     #[test]
@@ -232,10 +232,10 @@ mod tests {
             catalogs.keep(format!("n/{number}"), entry(&format!("c{number}"), number as u64));
         }
         assert!(catalogs.of_content("c0").is_none() && catalogs.of_content("c1").is_some());
-        assert_eq!(catalogs.held.lock().unwrap().len(), MOST);
+        assert_eq!(catalogs.entries.lock().unwrap().len(), MOST);
         let other = CatalogRef { name: "others".to_owned(), key: "n8n.catalog".to_owned() };
         assert!(catalogs.known("n/1", &other).is_none(), "another ConfigMap is asked for now");
-        assert_eq!(catalogs.known("n/1", &entry("c1", 0).asked).map(|(_, held)| held.id), Some("c1".to_owned()));
+        assert_eq!(catalogs.known("n/1", &entry("c1", 0).asked).map(|(_, loaded)| loaded.id), Some("c1".to_owned()));
         catalogs.forget("n/1");
         assert!(catalogs.of_content("c1").is_none());
     }

@@ -83,7 +83,7 @@ impl HashKey {
         let Self { namespace, .. } = self;
         let keeps = format!("in which the operator keeps Secret {HASH_KEY_SECRET} with the key of its hashes");
         let other = "or start the operator with another --lease-namespace";
-        // Without its namespace the operator has no Role there either, so that it is told that this is forbidden.
+        // Without its namespace the operator has no Role there either, so that the answer is that this is forbidden.
         if let Ok(None) = objects::get::<Namespace>(client, None, namespace).await {
             let message = format!("namespace {namespace} does not exist, {keeps}: create it with the Roles of the chart, {other}");
             return ReconcileError::waiting(Reason::RequestFailed, message);

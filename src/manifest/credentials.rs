@@ -61,18 +61,18 @@ impl CredentialManifest {
 }
 
 /// Returns the findings of these checks, each with the index of its report.
-pub(super) fn check(members: &[Member], held: &[CredentialManifest], reports: &[Report]) -> Vec<(usize, Placed)> {
+pub(super) fn check(members: &[Member], declared: &[CredentialManifest], reports: &[Report]) -> Vec<(usize, Placed)> {
     let mut found = Vec::new();
     for member in members {
         let definition = reports.get(member.report()).and_then(|report| report.definition.as_ref());
-        found.extend(references(member, definition, held).into_iter().map(|finding| member.placed(finding)));
+        found.extend(references(member, definition, declared).into_iter().map(|finding| member.placed(finding)));
         let limits = limits_of(member.spec(), |name| {
-            held.iter().find(|one| one.name == name && may_share(one.namespace(), member.namespace()))?.rate_limit
+            declared.iter().find(|one| one.name == name && may_share(one.namespace(), member.namespace()))?.rate_limit
         });
         let warnings = definition.into_iter().flat_map(|definition| credential_limits::warnings(definition, member.spec(), &limits));
         found.extend(warnings.map(|finding| member.placed(at_definition(member, finding))));
     }
-    found.extend(held.iter().filter_map(|one| shared(one, members, reports)));
+    found.extend(declared.iter().filter_map(|one| shared(one, members, reports)));
     found
 }
 
@@ -89,8 +89,8 @@ fn at_definition(member: &Member, finding: Finding) -> Finding {
 
 /// Reports N8nCredentials that the set does not hold, and those of another type or instance. One that is missing may be in the cluster, unless
 /// a very similar name in the set makes a typing error more likely.
-fn references(member: &Member, definition: Option<&Definition>, held: &[CredentialManifest]) -> Vec<Finding> {
-    let beside: Vec<&CredentialManifest> = held.iter().filter(|one| may_share(one.namespace(), member.namespace())).collect();
+fn references(member: &Member, definition: Option<&Definition>, declared: &[CredentialManifest]) -> Vec<Finding> {
+    let beside: Vec<&CredentialManifest> = declared.iter().filter(|one| may_share(one.namespace(), member.namespace())).collect();
     let mut findings = Vec::new();
     for (index, mapping) in member.spec().credentials.iter().enumerate() {
         let Some(name) = mapping.credential_ref.as_ref().map(|reference| reference.name.as_str()) else { continue };

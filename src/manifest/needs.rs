@@ -52,7 +52,7 @@ pub(super) fn collect(
     sources: &[Source],
     reports: &[Report],
     members: &[Member],
-    held: &[CredentialManifest],
+    declared: &[CredentialManifest],
     target: &ExportTarget,
 ) -> Needs {
     let mut needs = Needs::default();
@@ -75,7 +75,7 @@ pub(super) fn collect(
         let namespace = member.and_then(|member| member.namespace().map(str::to_owned)).or_else(|| target.namespace.clone());
         let workflow = member.map_or_else(|| format!("the workflow in {file}"), |member| format!("Workflow {}", member.name()));
         for need in wanted {
-            needs.add(&need, (&workflow, namespace.as_deref(), &instance), held);
+            needs.add(&need, (&workflow, namespace.as_deref(), &instance), declared);
         }
     }
     needs
@@ -109,9 +109,14 @@ fn wanted<'a>(definition: &'a Definition, report: &'a Report, member: Option<&'a
 
 impl Needs {
     /// Adds a credential, or another user of one that is known.
-    fn add(&mut self, need: &Need<'_>, (workflow, namespace, instance): (&str, Option<&str>, &InstanceRef), held: &[CredentialManifest]) {
+    fn add(
+        &mut self,
+        need: &Need<'_>,
+        (workflow, namespace, instance): (&str, Option<&str>, &InstanceRef),
+        declared: &[CredentialManifest],
+    ) {
         let referenced = need.mapping.and_then(|mapping| mapping.credential_ref.as_ref()).map(|reference| reference.name.as_str());
-        let in_set = |name: &str| held.iter().find(|one| one.name == name && may_share(one.namespace(), namespace));
+        let in_set = |name: &str| declared.iter().find(|one| one.name == name && may_share(one.namespace(), namespace));
         if referenced.is_some_and(|name| in_set(name).is_some()) {
             return;
         }

@@ -15,7 +15,7 @@ const SHOWN: usize = 128;
 /// Maximum number of tags of a workflow that are kept.
 const MOST_TAGS: usize = 64;
 /// Maximum number of unreadable items of a list that are named in the log.
-const MOST_TOLD: usize = 20;
+const MOST_LOGGED: usize = 20;
 
 /// An item of a list.
 pub(super) trait Listed: DeserializeOwned + Send + 'static {
@@ -151,10 +151,10 @@ impl UnreadLog {
         };
         self.0 += 1;
         match self.0 {
-            ..=MOST_TOLD => {
+            ..=MOST_LOGGED => {
                 tracing::warn!(%operation, id = unread.id, name = unread.name, "skipping an unreadable item of a list");
             }
-            count if count == MOST_TOLD + 1 => tracing::warn!(%operation, "skipping more unreadable items of the list"),
+            count if count == MOST_LOGGED + 1 => tracing::warn!(%operation, "skipping more unreadable items of the list"),
             _ => {}
         }
         None

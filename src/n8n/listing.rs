@@ -62,14 +62,14 @@ pub enum Haste {
 pub struct List<R> {
     /// The items.
     pub items: Vec<R>,
-    _held: Vec<MemoryHold>,
+    _memory: Vec<MemoryHold>,
 }
 
 #[cfg(test)]
 impl<R> List<R> {
     /// Returns a list without items.
     pub fn empty() -> Self {
-        Self { items: Vec::new(), _held: Vec::new() }
+        Self { items: Vec::new(), _memory: Vec::new() }
     }
 }
 
@@ -167,7 +167,7 @@ impl N8nClient {
         mut keep: impl FnMut(Result<T, Unread>) -> Option<R> + Send,
     ) -> Result<List<R>, N8nError> {
         let mut seen = HashSet::new();
-        let mut kept = List { items: Vec::new(), _held: Vec::new() };
+        let mut kept = List { items: Vec::new(), _memory: Vec::new() };
         // Only workflows are large enough for their size to matter.
         let sized = operation == Operation::ListWorkflows;
         let known = if sized { self.inner.bytes_per_workflow.load(Ordering::Relaxed) } else { 0 };
@@ -233,7 +233,7 @@ impl N8nClient {
                 }
             }
             if weight > 0 {
-                kept._held.push(self.inner.http.memory.keep(weight).ok_or(N8nError::MemoryFull { operation })?);
+                kept._memory.push(self.inner.http.memory.keep(weight).ok_or(N8nError::MemoryFull { operation })?);
             }
             let Some(cursor) = page.next_cursor else { return Ok(kept) };
             idle = if advanced { 0 } else { idle + 1 };

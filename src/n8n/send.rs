@@ -168,14 +168,14 @@ impl N8nClient {
 
     /// Returns the workflow after reserving the memory for it.
     fn hold(&self, operation: Operation, workflow: RemoteWorkflow) -> Result<RemoteWorkflow, N8nError> {
-        let held = self.inner.http.memory.keep(workflow.held.weight).ok_or(N8nError::MemoryFull { operation })?;
-        Ok(RemoteWorkflow { held, ..workflow })
+        let memory = self.inner.http.memory.keep(workflow.memory.weight).ok_or(N8nError::MemoryFull { operation })?;
+        Ok(RemoteWorkflow { memory, ..workflow })
     }
 
     /// Returns the version after reserving the memory for it.
     pub(super) fn hold_version(&self, operation: Operation, version: RemoteVersion) -> Result<RemoteVersion, N8nError> {
-        let held = self.inner.http.memory.keep(version.held.weight).ok_or(N8nError::MemoryFull { operation })?;
-        Ok(RemoteVersion { held, ..version })
+        let memory = self.inner.http.memory.keep(version.memory.weight).ok_or(N8nError::MemoryFull { operation })?;
+        Ok(RemoteVersion { memory, ..version })
     }
 
     /// Like [`send_json`](Self::send_json), for a workflow.

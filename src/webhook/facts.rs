@@ -95,17 +95,19 @@ impl Facts {
         let reference = &request.object["spec"]["instanceRef"];
         let home = reference["namespace"].as_str().unwrap_or(&request.namespace);
         let instance = self.stores.instances.store().get(&ObjectRef::new(reference["name"].as_str().unwrap_or_default()).within(home));
-        let held = instance.as_ref().and_then(|instance| self.catalogs.known(instance));
-        let instead = match (&instance, &held) {
+        let loaded = instance.as_ref().and_then(|instance| self.catalogs.known(instance));
+        let instead = match (&instance, &loaded) {
             (Some(_), None) => Some("the N8nInstance's own catalogue is not read yet, so the built-in one is used"),
-            (_, Some(held)) if held.error.is_some() => Some("the N8nInstance's own catalogue cannot be read, so the built-in one is used"),
+            (_, Some(loaded)) if loaded.error.is_some() => {
+                Some("the N8nInstance's own catalogue cannot be read, so the built-in one is used")
+            }
             _ => None,
         };
         let status = instance.as_ref().and_then(|instance| instance.status.as_ref());
         let given = instance.as_ref().and_then(|instance| instance.spec.n8n_version.as_deref());
         let n8n = status.and_then(|status| status.n8n_version.as_deref()).or(given);
-        let catalog = match &held {
-            Some(held) => held.catalog(),
+        let catalog = match &loaded {
+            Some(loaded) => loaded.catalog(),
             None => Catalog::embedded(),
         };
         let (policies, quotas) = (self.stores.policies_of(&request.namespace), self.stores.quotas_of(&request.namespace));

@@ -121,7 +121,7 @@ function answer(node, description) {
   return { filled, shown, credentials, issues, issuesFilled, ports };
 }
 
-const told = (file, node, description) => process.stdout.write(`${JSON.stringify({ file, node, known: !!description, ...(description ? answer(node, description) : {}) })}\n`);
+const printed = (file, node, description) => process.stdout.write(`${JSON.stringify({ file, node, known: !!description, ...(description ? answer(node, description) : {}) })}\n`);
 
 for (const file of files) {
   const document = JSON.parse(fs.readFileSync(file, 'utf8'));
@@ -129,7 +129,7 @@ for (const file of files) {
     const { name, type, typeVersion, parameters } = node;
     if (typeof type !== 'string') continue;
     const whole = { name: String(name), type, typeVersion: typeVersion ?? 1, parameters: parameters ?? {}, position: [0, 0] };
-    told(path.basename(file), whole, described(type, whole.typeVersion));
+    printed(path.basename(file), whole, described(type, whole.typeVersion));
   }
 }
 
@@ -149,7 +149,7 @@ for (const [type, list] of descriptions) {
         const description = described(name, typeVersion);
         if (!description) continue;
         const parameterSets = [{}, ...variations(description), ...(newest && name === type ? operations(description).slice(0, 150) : [])];
-        for (const parameters of parameterSets) told('(variation)', { name: 'x', type: name, typeVersion, parameters, position: [0, 0] }, description);
+        for (const parameters of parameterSets) printed('(variation)', { name: 'x', type: name, typeVersion, parameters, position: [0, 0] }, description);
       }
     }
   }

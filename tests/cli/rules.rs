@@ -32,8 +32,8 @@ fn a_policy_that_contradicts_itself_and_its_doubts_are_said() {
     );
     let (code, out, _) = folder.run(&["validate", "against.yaml"], "");
     assert!(code == 1 && out.contains("the policy contradicts itself") && out.contains("remove a pattern"), "{out}");
-    let (code, _, told) = folder.run(&["validate", "flow.yaml", "--policy", "against.yaml"], "");
-    assert!(code == 2 && told.contains("against.yaml: WorkflowPolicy rules: the policy contradicts itself"), "{told}");
+    let (code, _, errors) = folder.run(&["validate", "flow.yaml", "--policy", "against.yaml"], "");
+    assert!(code == 2 && errors.contains("against.yaml: WorkflowPolicy rules: the policy contradicts itself"), "{errors}");
     let doubts = [
         "\"n8n-nodes-base.executeComand\" matches no node type of n8n; did you mean \"n8n-nodes-base.executeCommand\"?",
         "pattern \"n8n-nodes-base.set\" of allowedNodeTypes allows nothing",
@@ -45,10 +45,10 @@ fn a_policy_that_contradicts_itself_and_its_doubts_are_said() {
         (&["validate", "flow.yaml", "--policy", "doubtful.yaml"], 0),
         (&["validate", "flow.yaml", "--policy", "doubtful.yaml", "--strict", "--ignore", "all"], 1),
     ] {
-        let (code, out, told) = folder.run(arguments, "");
-        assert_eq!(code, expected, "{arguments:?}: {out}{told}");
+        let (code, out, errors) = folder.run(arguments, "");
+        assert_eq!(code, expected, "{arguments:?}: {out}{errors}");
         for doubt in doubts {
-            assert!(format!("{out}{told}").contains(doubt), "{arguments:?}: {doubt}: {out}{told}");
+            assert!(format!("{out}{errors}").contains(doubt), "{arguments:?}: {doubt}: {out}{errors}");
         }
     }
 }
@@ -67,13 +67,13 @@ fn rules_of_another_namespace_than_every_workflow_are_said() {
     for (files, said) in
         [(&["own.yaml"][..], false), (&["unset.yaml"], false), (&["own.yaml", "other.yaml"], false), (&["other.yaml"], true)]
     {
-        let (code, _, told) = folder.run(&[&["validate", "--policy", "rules.yaml", "--quota", "limits.yaml"], files].concat(), "");
-        assert_eq!(code, 0, "{told}");
+        let (code, _, errors) = folder.run(&[&["validate", "--policy", "rules.yaml", "--quota", "limits.yaml"], files].concat(), "");
+        assert_eq!(code, 0, "{errors}");
         for name in ["WorkflowPolicy rules", "WorkflowQuota limits"] {
             assert_eq!(
-                told.contains(&format!("{name} applies to none of the Workflows: it is in namespace prod")),
+                errors.contains(&format!("{name} applies to none of the Workflows: it is in namespace prod")),
                 said,
-                "{files:?}: {told}"
+                "{files:?}: {errors}"
             );
         }
     }
@@ -96,8 +96,8 @@ fn a_quota_is_compared_with_the_workflows_of_the_files() {
     assert!(code == 1 && out.lines().any(|line| line.contains("d.yaml") && line.contains(active)), "{out}");
     let wrong = quota("{name: team-a}", "{workflows: -1}");
     let folder = Folder::new("rules-quota-wrong", &[("quota.yaml", &wrong), ("a.yaml", &a)]);
-    let (code, _, told) = folder.run(&["validate", "a.yaml", "--quota", "quota.yaml"], "");
-    assert!(code == 2 && told.contains("quota.yaml") && told.contains("workflows"), "{told}");
+    let (code, _, errors) = folder.run(&["validate", "a.yaml", "--quota", "quota.yaml"], "");
+    assert!(code == 2 && errors.contains("quota.yaml") && errors.contains("workflows"), "{errors}");
     assert_eq!(folder.run(&["validate", "a.yaml", "--quota", "missing.yaml"], "").0, 2);
 }
 
@@ -126,8 +126,8 @@ fn what_admission_says_of_an_object_is_said_of_its_file() {
         ),
     ] {
         let folder = Folder::new("rules-kinds", &[("a.yaml", &text)]);
-        let (found, out, told) = folder.run(&["validate", "a.yaml"], "");
-        assert!(found == code && out.contains(part), "{text}: {found} {out}{told}");
+        let (found, out, errors) = folder.run(&["validate", "a.yaml"], "");
+        assert!(found == code && out.contains(part), "{text}: {found} {out}{errors}");
     }
 }
 
@@ -139,8 +139,8 @@ fn a_generated_workflow_keeps_to_the_built_in_rules_wherever_its_definition_is()
         )
     };
     let definition = "{\"nodes\": [{\"name\": \"A\", \"type\": \"n8n-nodes-base.code\", \"typeVersion\": 2, \"position\": [0, 0], \"parameters\": {\"jsCode\": \"return [];\"}}], \"connections\": {}}";
-    let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: held}}\ndata:\n  a.json: '{definition}'\n");
-    let referred = "  definitionFrom: {configMapKeyRef: {name: held, key: a.json}}\n";
+    let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: flows}}\ndata:\n  a.json: '{definition}'\n");
+    let referred = "  definitionFrom: {configMapKeyRef: {name: flows, key: a.json}}\n";
     for (annotations, denied) in [("", false), ("weirkeeper.dev/generated-by: p", true)] {
         for source in [&*format!("  definition: {definition}\n"), referred] {
             let folder = Folder::new("rules-generated", &[("a.yaml", &of(annotations, source)), ("map.yaml", &map)]);

@@ -113,7 +113,7 @@ pub fn a_change_of_a_compact_workflow_is_no_harmless_difference() {
             changed[at] += 1;
         }
     }
-    note(&format!("changes told apart             {changed:?}"));
+    note(&format!("changes distinguished          {changed:?}"));
     assert!(changed.iter().all(|count| *count > 200), "{changed:?}");
 }
 

@@ -51,7 +51,7 @@ pub fn recorded_answers_reach_the_targets() {
         .filter(|result| result["message"].as_str().unwrap().contains("no answer is recorded"))
         .map(|result| result["id"].as_str().unwrap())
         .collect();
-    let again = "what is told to a model has changed (rules, catalogue, signatures, schema or findings). Remove tests/fixtures/generation/dev, and record again: \
+    let again = "what a model is sent has changed (rules, catalogue, signatures, schema or findings). Remove tests/fixtures/generation/dev, and record again: \
                  `weirkeeper evaluate ../shared/corpora/prompts/dev.jsonl --base-url URL --model NAME --record tests/fixtures/generation/dev`";
     assert!(lost.is_empty(), "no answer is recorded for a call of {}: {again}", lost.join(", "));
 

@@ -58,10 +58,10 @@ fn generated_copies_of_the_chart_are_the_crds_and_policies() {
         hold_file(names.last().expect("a name"), &yaml);
     }
     names.sort();
-    let held: Vec<String> = ["crds", "admission"].iter().flat_map(|folder| tracked(&format!("{CHART}/files/{folder}"))).collect();
-    let mut held: Vec<&String> = held.iter().collect();
-    held.sort();
-    assert_eq!(held, names.iter().collect::<Vec<_>>(), "the chart holds each CRD and policy and nothing else");
+    let own: Vec<String> = ["crds", "admission"].iter().flat_map(|folder| tracked(&format!("{CHART}/files/{folder}"))).collect();
+    let mut own: Vec<&String> = own.iter().collect();
+    own.sort();
+    assert_eq!(own, names.iter().collect::<Vec<_>>(), "the chart holds each CRD and policy and nothing else");
 }
 
 #[test]
@@ -143,15 +143,15 @@ fn the_schema_knows_the_fields_of_the_objects_that_values_may_hold() {
         ("workflowQuotas", "WorkflowQuota"),
         ("workflowPolicies", "WorkflowPolicy"),
     ] {
-        let held = &schema["properties"]["objects"]["properties"][value]["items"]["properties"]["spec"];
+        let own = &schema["properties"]["objects"]["properties"][value]["items"]["properties"]["spec"];
         let (_, wanted) = kinds().into_iter().find(|(name, _)| name == kind).expect("the kind");
         let names =
             |schema: &Value| schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        let (mut held_names, mut wanted_names) = (names(held), names(&wanted["properties"]["spec"]));
-        held_names.sort();
+        let (mut own_names, mut wanted_names) = (names(own), names(&wanted["properties"]["spec"]));
+        own_names.sort();
         wanted_names.sort();
-        assert_eq!(held_names, wanted_names, "objects.{value}[].spec");
-        assert_eq!(held["required"], wanted["properties"]["spec"]["required"], "objects.{value}[].spec");
+        assert_eq!(own_names, wanted_names, "objects.{value}[].spec");
+        assert_eq!(own["required"], wanted["properties"]["spec"]["required"], "objects.{value}[].spec");
     }
 }
 

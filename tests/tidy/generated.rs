@@ -16,13 +16,17 @@ pub fn hold_file(path: &str, wanted: &str) {
         std::fs::write(&file, wanted).unwrap_or_else(|error| panic!("{path}: {error}"));
         return;
     }
-    let held = std::fs::read_to_string(&file).unwrap_or_default();
-    let differs = held
+    let committed = std::fs::read_to_string(&file).unwrap_or_default();
+    let differs = committed
         .lines()
         .zip(wanted.lines())
-        .position(|(held, wanted)| held != wanted)
-        .unwrap_or(held.lines().count().min(wanted.lines().count()));
-    assert!(held == wanted, "{path} is not what is generated now (from line {}); run `make docs` and read the difference", differs + 1);
+        .position(|(committed, wanted)| committed != wanted)
+        .unwrap_or(committed.lines().count().min(wanted.lines().count()));
+    assert!(
+        committed == wanted,
+        "{path} is not what is generated now (from line {}); run `make docs` and read the difference",
+        differs + 1
+    );
 }
 
 #[test]

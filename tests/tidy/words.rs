@@ -15,13 +15,29 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["trouble", "troubles", "troubled"], "an error"),
     (&["salvage", "salvaged", "salvages"], "decode leniently"),
     (&["verdict", "verdicts"], "the answer, the response or the result of somebody who is named"),
+    (&["told"], "sent, reported, listed or distinguished"),
     (&["judge", "judges", "judged", "judging", "judgement", "judgements"], "evaluate, validate, check or decide"),
 ];
 
 /// A file of the corpora.
 const CORPUS_FILE: &str = "N8N_VERDICT.tsv";
 /// Words of people's prompts.
-const VOCABULARY: &str = "src/generation/builtin/words/";
+const VOCABULARY: [&str; 2] = ["src/generation/builtin/words/", "src/generation/builtin/phrases.rs"];
+
+/// The settlement of a reservation, which replaces the reserved amount by the actual one, has no other meaning: the files where it is spoken of.
+const SETTLEMENT: [&str; 8] = [
+    "src/controller/quotas",
+    "src/controller/prompt",
+    "src/controller/workflow/",
+    "src/domain/quota",
+    "tests/e2e/scenarios/prompt",
+    "tests/e2e/scenarios/quota_deployments.rs",
+    "docs/quotas.md",
+    "docs/decisions/0026-places-are-held.md",
+];
+
+/// A name that says nothing about what a variable, a field or a function is: it stood for catalogues, credentials, revisions, keys and quotas.
+const NO_NAME: &str = "held";
 
 /// Types that have one meaning: a second type needs a more precise name.
 const TYPES: [(&str, &str); 6] = [
@@ -43,13 +59,16 @@ fn words_that_were_replaced_stay_out() {
     let code = ["src", "tests", "benches"].iter().flat_map(|folder| rust_files(folder));
     let docs = tracked("docs").into_iter().filter(|path| path.ends_with(".md"));
     let mut complaints = Vec::new();
-    for path in code.chain(docs).filter(|path| path != own && !path.starts_with(VOCABULARY)) {
+    for path in code.chain(docs).filter(|path| path != own && !VOCABULARY.iter().any(|vocabulary| path.starts_with(vocabulary))) {
         let is_code = path.ends_with(".rs");
         for (at, line) in read(&path).lines().enumerate() {
             for word in words(&line.replace(CORPUS_FILE, "")) {
                 // Prompts and documents may ask for a judgement.
                 let found = WORDS.iter().filter(|(forms, _)| is_code || forms[0] != "judge").find(|(forms, _)| forms.contains(&&*word));
                 complaints.extend(found.map(|(_, terms)| format!("{path}:{}: {word}; write {terms}", at + 1)));
+                if word.starts_with("settle") && !SETTLEMENT.iter().any(|one| path.starts_with(one)) {
+                    complaints.push(format!("{path}:{}: {word}; only reservations are settled", at + 1));
+                }
             }
         }
     }
@@ -104,6 +123,46 @@ fn types_that_everybody_meets_have_one_declaration() {
             .extend(declared.get(name).map(|files| format!("{name} is declared in {files:?}; give it a name that says what it holds")));
     }
     hold("one word, one meaning", &complaints);
+}
+
+#[test]
+fn names_say_what_they_are_of() {
+    let mut complaints = Vec::new();
+    for path in ["src", "tests", "benches"].iter().flat_map(|folder| rust_files(folder)) {
+        let mut reader = Names(&path, &mut complaints);
+        reader.visit_file(&syn::parse_file(&read(&path)).unwrap_or_else(|error| panic!("{path}: {error}")));
+    }
+    hold("names say what they are of", &complaints);
+}
+
+/// The names that a file gives to variables, fields and functions.
+struct Names<'a>(&'a str, &'a mut Vec<String>);
+
+impl Names<'_> {
+    fn check(&mut self, name: &syn::Ident) {
+        if name == NO_NAME {
+            self.1.push(format!("{}: {name}; name what it is", self.0));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Names<'_> {
+    fn visit_pat_ident(&mut self, pattern: &'ast syn::PatIdent) {
+        self.check(&pattern.ident);
+        visit::visit_pat_ident(self, pattern);
+    }
+
+    fn visit_field(&mut self, field: &'ast syn::Field) {
+        if let Some(name) = &field.ident {
+            self.check(name);
+        }
+        visit::visit_field(self, field);
+    }
+
+    fn visit_signature(&mut self, signature: &'ast syn::Signature) {
+        self.check(&signature.ident);
+        visit::visit_signature(self, signature);
+    }
 }
 
 /// Names of the types that a file declares.

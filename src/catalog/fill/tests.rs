@@ -52,11 +52,11 @@ impl Steps {
     }
 
     fn collection(&self, parameter: &Parameter, values: &Map<String, Value>, root: &Map<String, Value>) -> Result<Value, Misshapen> {
-        let held = values.get(&parameter.name);
-        Ok(match held {
+        let given = values.get(&parameter.name);
+        Ok(match given {
             _ if parameter.bounds.multiple == Some(true) => {
                 let list = || if parameter.default.is_array() { parameter.default.clone() } else { json!([]) };
-                held.cloned().unwrap_or_else(list)
+                given.cloned().unwrap_or_else(list)
             }
             None => parameter.default.clone(),
             Some(Value::Object(values)) => self.level(&parameter.fields, values, Some(root), Parent::Collection)?.into(),
@@ -65,8 +65,8 @@ impl Steps {
     }
 
     fn groups(&self, parameter: &Parameter, values: &Map<String, Value>, root: &Map<String, Value>) -> Result<Value, Misshapen> {
-        let held = values.get(&parameter.name);
-        let Some(entries) = held.unwrap_or(&parameter.default).as_object() else { return Ok(json!({})) };
+        let given = values.get(&parameter.name);
+        let Some(entries) = given.unwrap_or(&parameter.default).as_object() else { return Ok(json!({})) };
         let mut found = Map::new();
         for (name, entry) in entries {
             let Some(group) = parameter.groups.iter().find(|group| group.name == *name) else { continue };
@@ -79,7 +79,7 @@ impl Steps {
                 let items: Result<Vec<Value>, Misshapen> = items.iter().map(|item| Ok(fill(Some(item))?.into())).collect();
                 found.insert(name.clone(), items?.into());
             } else {
-                let inner = fill(held.ok_or_else(|| Misshapen(parameter.name.clone()))?.get(name))?;
+                let inner = fill(given.ok_or_else(|| Misshapen(parameter.name.clone()))?.get(name))?;
                 if !inner.is_empty() {
                     found.insert(name.clone(), inner.into());
                 }
@@ -91,15 +91,15 @@ impl Steps {
 
 /// Returns the value of a simple parameter, its own or the default.
 fn single(parameter: &Parameter, values: &Map<String, Value>) -> Option<(String, Value)> {
-    let held = values.get(&parameter.name);
-    let value = match (parameter.kind, held) {
-        (Kind::Boolean | Kind::Number | Kind::Options, Some(held)) => held.clone(),
-        (Kind::ResourceLocator, Some(held)) if parameter.default.is_object() => held.clone(),
-        (_, Some(held)) if !held.is_null() => held.clone(),
+    let given = values.get(&parameter.name);
+    let value = match (parameter.kind, given) {
+        (Kind::Boolean | Kind::Number | Kind::Options, Some(given)) => given.clone(),
+        (Kind::ResourceLocator, Some(given)) if parameter.default.is_object() => given.clone(),
+        (_, Some(given)) if !given.is_null() => given.clone(),
         _ if parameter.default.is_null() => return None,
         _ => parameter.default.clone(),
     };
-    let own = held.filter(|held| **held == value);
+    let own = given.filter(|given| **given == value);
     Some((parameter.name.clone(), changed(parameter, own, &value).unwrap_or(value)))
 }
 

@@ -252,7 +252,7 @@ mod tests {
     use crate::document::parse::parse;
 
     #[test]
-    fn a_refusal_of_the_service_is_told_from_one_of_the_workflow() {
+    fn a_refusal_of_the_service_is_distinguished_from_one_of_the_workflow() {
         let with = |credentials: Value| {
             let trigger = json!({"name": "New", "type": "n8n-nodes-base.gmailTrigger", "credentials": credentials});
             parse(&json!({"nodes": [trigger], "connections": {}})).unwrap().definition

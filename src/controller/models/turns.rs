@@ -13,7 +13,7 @@ pub(super) struct Turns(Arc<Mutex<State>>);
 struct State {
     free: usize,
     /// Calls of each provider that have a turn, and those that wait for one.
-    held: HashMap<String, usize>,
+    in_use: HashMap<String, usize>,
     waiting: HashMap<String, VecDeque<oneshot::Sender<Turn>>>,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Turn {
 impl Turns {
     /// Returns so many free turns.
     pub(super) fn new(most: usize) -> Self {
-        Self(Arc::new(Mutex::new(State { free: most, held: HashMap::new(), waiting: HashMap::new() })))
+        Self(Arc::new(Mutex::new(State { free: most, in_use: HashMap::new(), waiting: HashMap::new() })))
     }
 
     /// Waits for a turn of a call of this provider.
@@ -52,7 +52,7 @@ impl Turns {
                 state.waiting.remove(&provider);
             }
             state.free -= 1;
-            *state.held.entry(provider.clone()).or_default() += 1;
+            *state.in_use.entry(provider.clone()).or_default() += 1;
             drop(state);
             // A call that does not wait any more drops its turn, which is then passed on.
             drop(given.send(Turn { turns: self.clone(), provider }));
@@ -67,9 +67,9 @@ impl Turns {
 impl State {
     /// Returns the provider whose call is next: of those that may have one more, the one that has the fewest.
     fn next(&self) -> Option<String> {
-        let held = |provider: &String| self.held.get(provider).copied().unwrap_or(0);
-        let may = self.waiting.keys().filter(|provider| held(provider) < self.free);
-        may.min_by_key(|provider| held(provider)).cloned()
+        let in_use = |provider: &String| self.in_use.get(provider).copied().unwrap_or(0);
+        let may = self.waiting.keys().filter(|provider| in_use(provider) < self.free);
+        may.min_by_key(|provider| in_use(provider)).cloned()
     }
 }
 
@@ -78,10 +78,10 @@ impl Drop for Turn {
         {
             let mut state = self.turns.state();
             state.free += 1;
-            if let Some(held) = state.held.get_mut(&self.provider) {
-                *held -= 1;
-                if *held == 0 {
-                    state.held.remove(&self.provider);
+            if let Some(in_use) = state.in_use.get_mut(&self.provider) {
+                *in_use -= 1;
+                if *in_use == 0 {
+                    state.in_use.remove(&self.provider);
                 }
             }
         }
@@ -123,7 +123,7 @@ mod tests {
         drop(first);
         assert!(more.as_mut().now_or_never().is_some());
         drop(second);
-        assert!(turns.state().held.is_empty());
+        assert!(turns.state().in_use.is_empty());
         assert_eq!(turns.state().free, 2);
     }
 

@@ -41,15 +41,15 @@ impl Reconciliation<'_> {
         let key = self.call_key(&call.key);
         let tokens = Use { resource: QuotaResource::TokensPerDay, key: &key, amount: reserved.tokens };
         let cost = Use { resource: QuotaResource::CostPerDay, key: &key, amount: reserved.cost.micros() };
-        let mut held = Vec::new();
+        let mut taken = Vec::new();
         for of in [tokens, cost] {
             if let Err(error) = self.ctx.quotas.reserve(self.namespace(), of).await {
-                for of in held.into_iter().chain(first.then_some(of_generation)) {
+                for of in taken.into_iter().chain(first.then_some(of_generation)) {
                     self.ctx.quotas.settle(self.namespace(), Use { amount: 0, ..of }).await;
                 }
                 return Err(error);
             }
-            held.push(of);
+            taken.push(of);
         }
         Ok(reserved)
     }

@@ -31,7 +31,7 @@ impl InstanceFacts {
     pub(super) async fn read(ctx: &Context, connection: &Connection, credentials: bool, catalog: bool) -> Self {
         let credentials = if credentials { connection.credentials(false).await.ok() } else { None };
         let catalog = if catalog { ctx.catalogs.of(&connection.instance).await.ok() } else { None };
-        let catalog = catalog.map(|held| format!("{} {:?}", held.id, held.catalog().index().n8n));
+        let catalog = catalog.map(|loaded| format!("{} {:?}", loaded.id, loaded.catalog().index().n8n));
         Self { credentials, catalog }
     }
 }

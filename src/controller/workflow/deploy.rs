@@ -147,10 +147,10 @@ async fn keep_edits(
     plan: &Plan,
     seen: &Comparison,
 ) -> Result<Vec<i64>, ReconcileError> {
-    let told_later = plan.undone.iter().any(|drift| matches!(drift, Drift::Edited | Drift::Settings(_)));
+    let reported_later = plan.undone.iter().any(|drift| matches!(drift, Drift::Edited | Drift::Settings(_)));
     let mut kept = drift::keep_edits(rec, remote, &plan.keeps, seen).await?;
     kept.retain(|version| *version != wanted.version);
-    for version in kept.iter().filter(|_| !told_later) {
+    for version in kept.iter().filter(|_| !reported_later) {
         let note = format!("changed in n8n; the change is kept as version {version} and replaced by version {}", wanted.version);
         rec.record_event(EventType::Warning, Reason::DriftReverted, note);
     }

@@ -105,15 +105,15 @@ pub(super) async fn hold(
     let message = failure_of(rec, wanted.version);
     let offline = matches!(bound, Bound::Existing(remote) if !remote.active) && rec.spec().active == Some(true);
     let recoverable = rec.status.intent.as_ref().is_some_and(|intent| intent.last_good_n8n_version_id.is_some());
-    let held = failure::after(reason, offline, recoverable);
-    rec.status.keep_recovery(held == AfterFailure::Returns);
+    let then = failure::after(reason, offline, recoverable);
+    rec.status.keep_recovery(then == AfterFailure::Returns);
     if let Bound::Existing(remote) = bound {
         record_published_version(rec, connection, remote).await?;
     }
     rec.set_condition(ConditionType::Synced, ConditionStatus::False, reason, &message);
     rec.set_condition(ConditionType::RolledBack, ConditionStatus::False, reason, &message);
     route_claims::release_unserved(rec);
-    let why = match held {
+    let why = match then {
         AfterFailure::Returns => {
             let message = format!(
                 "{message}; n8n took the workflow offline, and the version that was published before is published again as soon as n8n accepts that"

@@ -167,8 +167,8 @@ async fn check_reach(rec: &Reconciliation<'_>, connection: &Connection, definiti
     if home == namespace {
         return Ok(());
     }
-    let held = rec.ctx.catalogs.of(&connection.instance).await?;
-    let found = reach(definition, held.catalog());
+    let loaded = rec.ctx.catalogs.of(&connection.instance).await?;
+    let found = reach(definition, loaded.catalog());
     let granted = |wanted: Use<'_>| may_use(&connection.instance.spec, &home, &namespace, wanted);
     // A grant may name a credential by its name, which only n8n knows for sure.
     let by_name = found.credentials.iter().any(|(id, _)| !granted(Use::Credential { id, name: id }));

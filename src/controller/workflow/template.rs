@@ -35,8 +35,8 @@ pub(super) struct Made {
 
 /// Renders the template that the object refers to, and records in the status which one that is.
 pub(super) async fn load(rec: &mut Reconciliation<'_>, reference: &TemplateRef) -> Result<Made, ReconcileError> {
-    let held = catalog(rec).await?;
-    let catalog = held.as_ref().map_or_else(|| crate::catalog::Catalog::embedded(), LoadedCatalog::catalog);
+    let loaded = catalog(rec).await?;
+    let catalog = loaded.as_ref().map_or_else(|| crate::catalog::Catalog::embedded(), LoadedCatalog::catalog);
     let pinned = reference.policy == TemplatePolicy::Pin;
     let stored = if pinned { snapshot(rec, reference).await? } else { None };
     let (spec, used) = match stored {

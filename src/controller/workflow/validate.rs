@@ -52,13 +52,13 @@ pub(super) async fn required(
     own: bool,
     used: &[RequiredCredential],
 ) -> Result<Vec<RequiredCredential>, ReconcileError> {
-    let held = rec.ctx.catalogs.of(&connection.instance).await?;
+    let loaded = rec.ctx.catalogs.of(&connection.instance).await?;
     if !own {
-        return Ok(validation::required(used, &[], held.catalog()));
+        return Ok(validation::required(used, &[], loaded.catalog()));
     }
     Ok(rec.ctx.remember(&rec.uid(), |memory| match &memory.validation {
-        Some(CachedValidation::Known(_, report)) => validation::required(used, &report.needs, held.catalog()),
-        _ => validation::required(used, &rec.status.required_credentials, held.catalog()),
+        Some(CachedValidation::Known(_, report)) => validation::required(used, &report.needs, loaded.catalog()),
+        _ => validation::required(used, &rec.status.required_credentials, loaded.catalog()),
     }))
 }
 
@@ -122,8 +122,8 @@ async fn report_on(
     policies: Vec<Arc<IndexedPolicy>>,
 ) -> Result<(Source, Arc<ValidationReport>), ReconcileError> {
     let n8n = version(connection).await?;
-    let held = rec.ctx.catalogs.of(&connection.instance).await?;
-    let instead = held.error.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read, so the built-in one is used");
+    let loaded = rec.ctx.catalogs.of(&connection.instance).await?;
+    let instead = loaded.error.as_ref().map(|_| "the N8nInstance's own catalogue cannot be read, so the built-in one is used");
     let spec = rec.spec();
     let (active, tags) = (spec.active, spec.tags.clone());
     let namespace = rec.namespace();
@@ -133,7 +133,7 @@ async fn report_on(
     let dependency_digest = format!(
         "{generated}{active:?}{tags:?}{:?}{n8n:?}{}{instead:?}{silenced:?}{:?}{limits:?}{:?}",
         spec.display_name,
-        held.id,
+        loaded.id,
         policy::versions_of(&policies),
         mapped.as_ref().map(|spec| &spec.credentials)
     );
@@ -148,7 +148,7 @@ async fn report_on(
     let timer = rec.ctx.metrics.time("validate");
     // A large definition takes long, and must not delay other reconciliations.
     let validated = tokio::task::spawn_blocking(move || {
-        let measure = ValidationContext { catalog: held.catalog(), n8n: n8n.as_deref(), instead };
+        let measure = ValidationContext { catalog: loaded.catalog(), n8n: n8n.as_deref(), instead };
         let mut warnings = std::mem::take(&mut source.warnings);
         warnings.extend(mapped.iter().flat_map(|spec| credential_limits::warnings(&source.definition, spec, &limits)));
         let built_in = IndexedPolicy::built_in(&policies, generated);

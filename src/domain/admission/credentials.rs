@@ -49,7 +49,7 @@ mod tests {
         let raw = json!({ "nodes": [{ "name": "A", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "parameters": { "url": "https://a.example" },
             "credentials": { "httpHeaderAuth": { "name": "CRM" } } }], "connections": {}, "settings": {} });
         let definition = parse_and_check(&raw).unwrap().definition;
-        let held = |kind: &str, standing| NamedCredential {
+        let candidate = |kind: &str, standing| NamedCredential {
             uid: "u".into(),
             instance: ("team-a".into(), "main".into()),
             kind: kind.into(),
@@ -61,10 +61,10 @@ mod tests {
         for (credential, inline, wanted) in [
             (None, true, "create it with type httpHeaderAuth"),
             (None, false, "create it with the type that the definition uses"),
-            (Some(held("httpBasicAuth", Standing::Ready)), true, "has type httpBasicAuth"),
-            (Some(held("httpHeaderAuth", Standing::Pending)), true, "is not ready: its Secret is missing"),
-            (Some(held("httpHeaderAuth", Standing::Ready)), true, ""),
-            (Some(held("httpBasicAuth", Standing::Ready)), false, ""),
+            (Some(candidate("httpBasicAuth", Standing::Ready)), true, "has type httpBasicAuth"),
+            (Some(candidate("httpHeaderAuth", Standing::Pending)), true, "is not ready: its Secret is missing"),
+            (Some(candidate("httpHeaderAuth", Standing::Ready)), true, ""),
+            (Some(candidate("httpBasicAuth", Standing::Ready)), false, ""),
         ] {
             let warnings = warnings(&spec, inline.then_some(&definition), ("team-a", "main"), &|_| credential.clone());
             assert_eq!(warnings.len(), usize::from(!wanted.is_empty()), "{warnings:?}");
@@ -73,7 +73,7 @@ mod tests {
                 "{warnings:?}"
             );
         }
-        let of_n8n = |kind: &str| NamedCredential { id: Some("C1".into()), ..held(kind, Standing::Invalid) };
+        let of_n8n = |kind: &str| NamedCredential { id: Some("C1".into()), ..candidate(kind, Standing::Invalid) };
         let failing = warnings(&spec, Some(&definition), ("team-a", "main"), &|_| Some(of_n8n("httpHeaderAuth")));
         assert!(failing[0].ends_with("until it is ready, unless its published version uses it already"), "{failing:?}");
         let mismatch = warnings(&spec, Some(&definition), ("team-a", "main"), &|_| Some(of_n8n("httpBasicAuth")));

@@ -200,7 +200,7 @@ mod tests {
         }
         for tokens in [Tokens::Session, Tokens::Account] {
             let renewed = Facts { updated_at: Some("2"), tokens, ..STEADY };
-            assert_eq!((shown(renewed), plan(renewed).partial), ((true, false, false, false), true), "no drift is told");
+            assert_eq!((shown(renewed), plan(renewed).partial), ((true, false, false, false), true), "no drift is reported");
             assert!(plan(renewed).renewed_or_edited);
             assert_eq!(shown(Facts { may_rewrite: false, ..renewed }), (false, false, false, false));
             assert_eq!(shown(Facts { policy: DriftPolicy::Report, ..renewed }), (false, false, false, false));

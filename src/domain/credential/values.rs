@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_without_keys_or_with_empty_or_foreign_ones_is_told() {
+    fn a_secret_without_keys_or_with_empty_or_foreign_ones_is_reported() {
         assert!(given(&[]).unwrap_err()[0].starts_with("the Secret has no key; the fields of postgres are headers, host,"));
         assert_eq!(given(&[("host", "\n")]).unwrap_err(), [r#"field "host" is empty, which postgres requires"#]);
         let faults = given(&[("host", "a"), ("tls.crt", "x"), ("ca.crt", "y")]).unwrap_err();

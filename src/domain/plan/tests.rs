@@ -315,7 +315,7 @@ fn the_spec_moves_a_workflow_and_the_drift_policy_decides_about_moving_it_back()
 fn only_content_that_was_neither_sent_nor_kept_is_an_edit() {
     let version =
         |id: &str, note: &str| RemoteVersion { version_id: id.into(), nodes: vec![json!({ "name": note })], ..RemoteVersion::default() };
-    let held = |draft: &str, note: &str, active: RemoteVersion| RemoteWorkflow {
+    let stored = |draft: &str, note: &str, active: RemoteVersion| RemoteWorkflow {
         active: true,
         version_id: Some(draft.into()),
         nodes: vec![json!({ "name": note })],
@@ -333,14 +333,14 @@ fn only_content_that_was_neither_sent_nor_kept_is_an_edit() {
         edits(remote, &ours, known).into_iter().filter_map(|edit| edit.version_id).collect::<Vec<_>>()
     };
     let ids = |remote| found(&remote, None);
-    assert_eq!(ids(held("1", "a", version("1", "a"))), [""; 0]);
-    assert_eq!(ids(held("2", "b", version("1", "a"))), ["2"]);
-    assert_eq!(ids(held("2", "a", version("1", "a"))), [""; 0], "the draft left by a rollback");
-    assert_eq!(ids(held("1", "a", version("2", "b"))), ["2"]);
-    assert_eq!(ids(held("3", "c", version("2", "b"))), ["3", "2"]);
+    assert_eq!(ids(stored("1", "a", version("1", "a"))), [""; 0]);
+    assert_eq!(ids(stored("2", "b", version("1", "a"))), ["2"]);
+    assert_eq!(ids(stored("2", "a", version("1", "a"))), [""; 0], "the draft left by a rollback");
+    assert_eq!(ids(stored("1", "a", version("2", "b"))), ["2"]);
+    assert_eq!(ids(stored("3", "c", version("2", "b"))), ["3", "2"]);
     assert_eq!(ids(RemoteWorkflow::default()), [""; 0]);
     // Killed before n8n's version id of the saved draft was recorded.
-    let interrupted = held("2", "b", version("1", "a"));
+    let interrupted = stored("2", "b", version("1", "a"));
     let sent = confirmed::seen(&interrupted, &Default::default());
     assert_eq!(found(&interrupted, Some(&Snapshot { draft: sent.draft, ..Snapshot::default() })), [""; 0]);
 }

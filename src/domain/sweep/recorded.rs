@@ -58,18 +58,18 @@ pub struct ConfirmedState<'a> {
 
 impl Recorded {
     /// Returns what the status says, if its version proved itself.
-    pub fn of(held: ConfirmedState<'_>) -> Option<Self> {
-        let record = history::numbered(held.history, held.version).filter(|record| record.result == VersionResult::Good)?;
+    pub fn of(state: ConfirmedState<'_>) -> Option<Self> {
+        let record = history::numbered(state.history, state.version).filter(|record| record.result == VersionResult::Good)?;
         let setting = |(key, meaning): (&String, &String)| (hash(key), hash(meaning), hash(settings::meaning(key, None)));
         Some(Self {
-            generation: held.generation,
-            name: hash(held.confirmed.name.as_deref()?),
+            generation: state.generation,
+            name: hash(state.confirmed.name.as_deref()?),
             version: hash(record.n8n_version_id.as_deref()?),
-            published: held.published,
-            project: held.project.map(hash),
-            callers: held.callers.map(|ids| hash_of(ids.iter().collect::<BTreeSet<_>>())),
-            settings: held.confirmed.settings.iter().map(setting).collect(),
-            added_tags: held.added_tags.iter().map(hash).collect(),
+            published: state.published,
+            project: state.project.map(hash),
+            callers: state.callers.map(|ids| hash_of(ids.iter().collect::<BTreeSet<_>>())),
+            settings: state.confirmed.settings.iter().map(setting).collect(),
+            added_tags: state.added_tags.iter().map(hash).collect(),
         })
     }
 

@@ -48,7 +48,7 @@ fn recorded() -> Recorded {
             .map(|key| (key.to_owned(), settings::meaning(key, (key == "executionOrder").then_some(&json!("v1")))))
             .into(),
     };
-    let held = ConfirmedState {
+    let state = ConfirmedState {
         generation: 3,
         version: 2,
         history: &[record],
@@ -58,7 +58,7 @@ fn recorded() -> Recorded {
         callers: None,
         added_tags: &["shop".to_owned()],
     };
-    Recorded::of(held).unwrap()
+    Recorded::of(state).unwrap()
 }
 
 /// A change of what a listing shows.

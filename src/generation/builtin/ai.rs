@@ -70,7 +70,7 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
     let only_text = acts == [Act::Extract]
         && clause.items.iter().all(|item| item.vendor.is_none() && item.service.is_none() && !item.among(GENERIC))
         && clause.items.iter().all(|item| item.is_verb || matches!(item.noun, None | Some("text" | "document" | "file" | "attachment")));
-    if only_text && flow.made.is_none() && world.items.iter().any(|item| item.is(&["pdf", "pdfs"])) && files::held(flow).is_some() {
+    if only_text && flow.made.is_none() && world.items.iter().any(|item| item.is(&["pdf", "pdfs"])) && files::existing(flow).is_some() {
         return files::text_of_pdf(flow).ok_or_else(unknown);
     }
     let vendor = clause.items.iter().find_map(|item| item.vendor).or_else(|| world.items.iter().find_map(|item| item.vendor));
@@ -136,7 +136,7 @@ fn model(flow: &mut Flow<'_>, vendor: usize, parent: &str) {
     flow.edges.push(format!("{id}>{parent}"));
 }
 
-/// Returns what a model is told: the words of the user, and the item.
+/// Returns the input of a model: the words of the user, and the item.
 fn request(flow: &Flow<'_>, clause: &Clause) -> String {
     let about = match (&flow.made, &flow.collected) {
         (Some(made), _) => format!("{{{{{made}}}}}"),
@@ -268,7 +268,7 @@ fn draw(flow: &mut Flow<'_>, clause: &Clause) -> Option<()> {
 }
 
 fn transcribe(flow: &mut Flow<'_>) -> Option<()> {
-    let (holder, property) = files::held(flow)?;
+    let (holder, property) = files::existing(flow)?;
     let id = flow.node(&format!("{OWN_OPENAI}.audio.transcribe"), "Transcribe", map(json!({"binaryPropertyName": property})));
     if holder == flow.tail.split('.').next().unwrap_or_default() || !flow.tail.contains('.') {
         flow.edges.push(format!("{holder}>{id}"));

@@ -47,7 +47,7 @@ mod tests {
     use crate::catalog::Catalog;
 
     #[test]
-    fn a_thank_you_is_told_from_other_messages() {
+    fn a_thank_you_is_distinguished_from_other_messages() {
         let lexicon = Lexicon::of(Catalog::embedded());
         let of = |text: &str| draft(&clauses(&items(text, &lexicon))[0], "order").map(|(subject, _)| subject);
         assert_eq!(of("send a thank-you mail").as_deref(), Some("Thank you"));

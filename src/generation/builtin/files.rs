@@ -8,7 +8,7 @@ use super::flow::Flow;
 use super::starts::map;
 
 /// Returns the node and the property with the item's file; one that is in a drive is downloaded.
-pub(super) fn held(flow: &mut Flow<'_>) -> Option<(String, String)> {
+pub(super) fn existing(flow: &mut Flow<'_>) -> Option<(String, String)> {
     if flow.file.is_some() {
         return flow.file.clone();
     }
@@ -26,7 +26,7 @@ pub(super) fn held(flow: &mut Flow<'_>) -> Option<(String, String)> {
 
 /// Returns the node and the property with the item's file; makes one of the data if there is none.
 pub(super) fn file(flow: &mut Flow<'_>, clause: &Clause) -> Result<(String, String), String> {
-    if let Some(file) = held(flow) {
+    if let Some(file) = existing(flow) {
         return Ok(file);
     }
     // A list of files has none of them.
@@ -88,7 +88,7 @@ pub(super) fn attach(set: &mut serde_json::Map<String, serde_json::Value>, opera
 /// Changes the format of the data; `None` if the clause does not say how.
 pub(super) fn convert(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&str]) -> Option<()> {
     let said = |words: &[&str]| clause.items.iter().any(|item| item.is(words));
-    let holds = |flow: &mut Flow<'_>| held(flow);
+    let holds = |flow: &mut Flow<'_>| existing(flow);
     let extracted = |flow: &mut Flow<'_>, operation: &str| -> Option<String> {
         let (_, property) = holds(flow)?;
         let id = flow.node("extractFromFile", "Read File", map(json!({"operation": operation, "binaryPropertyName": property})));
@@ -128,7 +128,7 @@ fn position(clause: &Clause, word: &str) -> usize {
 
 /// Reads the text of the item's PDF.
 pub(super) fn text_of_pdf(flow: &mut Flow<'_>) -> Option<()> {
-    let (_, property) = held(flow)?;
+    let (_, property) = existing(flow)?;
     let id = flow.node("extractFromFile", "Read File", map(json!({"operation": "pdf", "binaryPropertyName": property})));
     flow.extend(&id);
     let words = vec!["text".to_owned()];

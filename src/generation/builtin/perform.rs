@@ -38,7 +38,7 @@ pub(super) fn perform(
         && matches!(act, Act::Send | Act::Reply)
         && flow.data.noun == "file"
         && !nouns.contains(&"name")
-        && files::held(flow).is_some()
+        && files::existing(flow).is_some()
     {
         nouns.insert(0, "document");
     }
@@ -175,7 +175,7 @@ fn process(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operati
         return Err("the text".to_owned());
     }
     if of_file {
-        let (_, property) = files::held(flow).ok_or_else(|| "a file".to_owned())?;
+        let (_, property) = files::existing(flow).ok_or_else(|| "a file".to_owned())?;
         source.data.binary = Some(property);
     }
     let id = flow.act(full, operation, display, &source, Map::new())?;

@@ -162,7 +162,7 @@ fn is_verb(items: &[Item], at: usize) -> bool {
     });
     let first = before.is_none_or(|before| matches!(before.kind, Kind::Stop | Kind::Colon));
     // `…, answer ok`.
-    let told = item.act == Some(Act::Reply)
+    let answers = item.act == Some(Act::Reply)
         && next.is_some_and(|next| {
             next.kind == Kind::Quoted || next.kind == Kind::Word && !next.among(JOINS) && !next.is(&["is", "are", "of", "should", "from"])
         });
@@ -173,7 +173,7 @@ fn is_verb(items: &[Item], at: usize) -> bool {
     }
     if begins {
         return object
-            || told
+            || answers
             || first
                 && next.is_some()
                 && !next.is_some_and(|next| next.is_verb || matches!(next.kind, Kind::Stop | Kind::Comma | Kind::Colon));
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn verbs_are_told_from_nouns_by_their_place() {
+    fn verbs_are_distinguished_from_nouns_by_their_place() {
         for (text, wanted) in [
             ("Mail me the report and post a note to Slack", vec!["mail", "post"]),
             ("send the mail to the list, then log it", vec!["send", "log"]),

@@ -166,7 +166,7 @@ pub(super) fn sink(
         if flow.collected.is_none() || !is_message(operation) {
             return Err("the number".to_owned());
         }
-        flow.assume("Nothing is told if there are none");
+        flow.assume("Nothing is sent if there are none");
     }
     let mut source = source(flow, clause, &operation.kind, nouns);
     let said = literal(clause).or_else(|| reminders::text(clause)).filter(|_| is_message(operation) && flow.made.is_none());

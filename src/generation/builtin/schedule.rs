@@ -224,7 +224,7 @@ impl Found {
         let skip =
             items.get(at + by).is_some_and(|next| next.is(&["expression", "schedule", "job", "ausdruck"]) || next.kind == Kind::Colon);
         by += usize::from(skip);
-        // Blanks are lost, so fields are told apart by their signs.
+        // Blanks are lost, so fields are distinguished by their signs.
         let mut glued = false;
         while let Some(next) = items.get(at + by).filter(|_| fields < 5 || glued) {
             let sign = matches!(next.text.as_str(), "/" | "-" | ",");

@@ -158,7 +158,7 @@ fn ids_of_a_changed_prompt_stay_the_same() {
 }
 
 #[test]
-fn a_failing_address_is_told_through_its_error_output() {
+fn a_failing_address_is_reported_through_its_error_output() {
     for text in [
         "Check https://status.example.org every 5 minutes and alert me on Telegram if it is down.",
         "Prüfe alle 10 Minuten https://www.example.de und melde es in Slack, wenn die Seite nicht erreichbar ist.",

@@ -184,7 +184,7 @@ impl Scan<'_> {
         let channel = chunk.starts_with(['#', '@']);
         let inner = |c: char| c.is_alphanumeric() || c == '_' || channel && matches!(c, '-' | '.' | '#' | '@');
         let mut length = chunk.chars().take_while(|c| inner(*c)).count();
-        // `don't`, `Hunter's` and `l'heure` are told apart by what follows the apostrophe.
+        // `don't`, `Hunter's` and `l'heure` are distinguished by what follows the apostrophe.
         if let Some(mark) = chunk.chars().nth(length).filter(|c| matches!(c, '\'' | '’')) {
             let tail: String = chunk.chars().skip(length + 1).take_while(|c| c.is_alphanumeric()).collect();
             let head: String = chunk.chars().take(length).collect();
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn words_numbers_times_and_addresses_are_told_apart() {
+    fn words_numbers_times_and_addresses_are_distinguished() {
         for (text, wanted) in [
             ("Don't use Hunter's e-mail", "dont use hunter email"),
             ("à l'heure", "a l heure"),

@@ -8,7 +8,7 @@ use super::signature::{Detail, OperationSignature, operations, short};
 use crate::catalog::{Catalog, NodeEntry, Ports};
 use crate::document::node_types::STICKY_NOTE;
 
-/// Operations that many workflows need and whose signatures are always told.
+/// Operations that many workflows need and whose signatures are always sent.
 const CORE: &[&str] = &[
     "n8n-nodes-base.webhook",
     "n8n-nodes-base.respondToWebhook",
@@ -52,8 +52,8 @@ const HEADINGS: &[(&str, &str)] = &[
     ("ai_reranker", "Rerankers (sub-nodes)"),
 ];
 
-/// Reports whether a type is told to a model.
-pub(super) fn is_told(entry: &NodeEntry, denied: &Denied<'_>) -> bool {
+/// Reports whether a model is offered a type.
+pub(super) fn is_sent(entry: &NodeEntry, denied: &Denied<'_>) -> bool {
     is_offered(entry) && !denied.denies(&entry.name)
 }
 
@@ -70,7 +70,7 @@ struct Entry {
     heading: usize,
     /// Short name.
     name: String,
-    /// Its resources, if they are told.
+    /// Its resources, if they are listed.
     words: Option<String>,
 }
 
@@ -141,12 +141,12 @@ fn resources(operations: &[OperationSignature]) -> Option<String> {
     if more {
         words.push("…");
     }
-    // A type with resources is told apart from one with operations only.
+    // A type with resources is distinguished from one with operations only.
     let by_resource = operations.iter().any(|operation| operation.resource.is_some());
     Some(format!("{}{}", if by_resource { "" } else { "." }, words.join(if by_resource { " " } else { " ." })))
 }
 
-/// Returns the signatures of the operations that are always told.
+/// Returns the signatures of the operations that are always sent.
 pub(super) fn core(catalog: &Catalog, denied: &Denied<'_>) -> String {
     let mut out = String::new();
     for kind in CORE.iter().filter(|kind| !denied.denies(kind)) {

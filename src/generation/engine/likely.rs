@@ -1,9 +1,9 @@
-//! The operations that a prompt probably needs: their signatures are told with it. The whole catalogue is told, too, so a service that is
+//! The operations that a prompt probably needs: their signatures are sent with it. The whole catalogue is sent, too, so a service that is
 //! not recognised here can still be used.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalogue::is_told;
+use super::catalogue::is_sent;
 use super::denied::Denied;
 use super::signature::{Detail, OperationSignature, operations};
 use crate::catalog::{Catalog, NodeEntry};
@@ -158,7 +158,7 @@ pub(super) fn likely(prompt: &str, catalog: &Catalog, denied: &Denied<'_>) -> Ve
     let phrases: BTreeSet<String> =
         (1..=MOST_WORDS).flat_map(|length| words.windows(length).map(|window| window.concat()).collect::<Vec<_>>()).collect();
     let rarity = rarity(catalog);
-    let usable = catalog.index().nodes.iter().filter(|entry| is_told(entry, denied));
+    let usable = catalog.index().nodes.iter().filter(|entry| is_sent(entry, denied));
     let mut scored: Vec<(u32, &NodeEntry)> =
         usable.map(|entry| (score(entry, &words, &phrases, &rarity), entry)).filter(|(score, _)| *score > 0).collect();
     scored.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));

@@ -18,7 +18,7 @@ use crate::validator::content::secret::{REMOVED, without_secrets};
 
 /// Bytes of the messages that a call is to have at most, so that it stays below 12,000 tokens: almost 4 bytes are a token of such text.
 const ROOM: usize = 42_000;
-/// Bytes of the signatures that are told, at least and at most.
+/// Bytes of the signatures in a message, at least and at most.
 const SIGNATURES: (usize, usize) = (2_500, 9_500);
 /// Bytes of the earlier conversation and of the inventory.
 const MOST_EARLIER: usize = 4_000;
@@ -89,7 +89,7 @@ fn task_text(task: Task) -> &'static str {
              `name` if they change, else null. Keep ids and names of nodes."
         }
         Task::Mend => {
-            "The present workflow was made for this request, and failed as told above. Change what is needed for it to do what was asked, and nothing else. Return \
+            "The present workflow was made for this request, and failed as described above. Change what is needed for it to do what was asked, and nothing else. Return \
              `change`, with `workflow` null: `nodes` are those that are new or change, each in full and a changed one with its id; `remove` the ids of those to remove; \
              `edges` the full list if any edge changes, else null; `settings` and `name` if they change, else null. Keep ids and names of nodes."
         }

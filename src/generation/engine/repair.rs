@@ -11,34 +11,34 @@ use crate::catalog::Catalog;
 use crate::document::finding::{Code, Finding};
 use crate::text::one_line;
 
-/// Maximum number of findings that are told at once.
+/// Maximum number of findings in one message.
 const MOST: usize = 8;
-/// Number of times that the same finding is told.
-const TELLINGS: u32 = 2;
-/// Bytes of the signatures that are told.
+/// Number of messages that may repeat a finding.
+const MOST_REPEATS: u32 = 2;
+/// Bytes of the signatures in one message.
 const SIGNATURES: usize = 5_000;
 
-/// Findings that were told, and how often.
+/// Findings that the model was sent, and how often.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct SentFindings {
     times: BTreeMap<(Code, String, String), u32>,
     /// The errors of the last answer.
     pub(super) last: Vec<Finding>,
 }
 
-impl Told {
-    /// Returns the findings to tell: errors, then warnings that were not told yet. What came back unchanged twice is left out: either the
+impl SentFindings {
+    /// Returns the findings to send: errors, then warnings that were not sent yet. What came back unchanged twice is left out: either the
     /// model cannot mend it, or the finding is wrong.
     pub(super) fn open(&mut self, evaluation: &Evaluation) -> Vec<Finding> {
         self.last.clone_from(&evaluation.errors);
         let times = |finding: &Finding| self.times.get(&identity(finding)).copied().unwrap_or_default();
-        let errors = evaluation.errors.iter().filter(|finding| times(finding) < TELLINGS);
+        let errors = evaluation.errors.iter().filter(|finding| times(finding) < MOST_REPEATS);
         let doubts = evaluation.doubts.iter().filter(|finding| times(finding) == 0);
         let mut seen = BTreeSet::new();
         errors.chain(doubts).filter(|finding| seen.insert(identity(finding))).take(MOST).cloned().collect()
     }
 
-    /// Records that these findings were told.
+    /// Records that these findings were sent.
     pub(super) fn note(&mut self, findings: &[Finding]) {
         for finding in findings {
             *self.times.entry(identity(finding)).or_insert(0) += 1;

@@ -14,9 +14,9 @@ use crate::validator::policy::Policy;
 pub const MOST_ATTEMPTS: u32 = 3;
 /// Text with the rules and the grammar that every call begins with.
 pub(super) const RULES: &str = include_str!("rules.md");
-/// Assumption that is told if the prompt contained a secret.
+/// Assumption that is reported if the prompt contained a secret.
 pub(super) const SECRET_IN_PROMPT: &str = "The prompt contains what looks like a secret: it was left out and is used nowhere. Store it as a credential, and replace it where it was visible.";
-/// Version of the rest of what is told to a model, and of the checks of its answers.
+/// Version of the rest of what a model is sent, and of the checks of its answers.
 const VERSION: u32 = 1;
 
 /// Input of a generation. The same request leads to the same calls.
@@ -36,7 +36,7 @@ pub struct Request<'a> {
     pub base: Option<&'a Definition>,
     /// Failed execution of that workflow, which the change is to repair.
     pub failure: Option<&'a ExecutionFailure>,
-    /// Earlier prompts, questions and results of the same object, the oldest first; the last ones that fit are told.
+    /// Earlier prompts, questions and results of the same object, the oldest first; the last ones that fit are sent.
     pub conversation: &'a [Turn],
     /// Names of what exists on the instance.
     pub inventory: &'a Inventory,

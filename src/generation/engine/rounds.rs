@@ -13,7 +13,7 @@ use super::fence::cut;
 use super::fill;
 use super::output::{Content, Reply, read};
 use super::prompt::{Task, first, redacted};
-use super::repair::{self, Told};
+use super::repair::{self, SentFindings};
 use super::request::SECRET_IN_PROMPT;
 use crate::document::finding::{Code, Finding};
 use crate::generation::call::{Answer, Finish, Message, ModelCall, ModelReply, ModelTier, Role, Stage};
@@ -30,7 +30,7 @@ pub(super) struct Rounds<'c, 'a> {
     answers: &'c BTreeMap<String, Answer>,
     choice: Choice,
     tier: ModelTier,
-    told: Told,
+    sent: SentFindings,
     /// Digests of answers that had errors.
     wrong: BTreeSet<String>,
     /// The candidate with the fewest errors, and these.
@@ -42,7 +42,7 @@ pub(super) struct Rounds<'c, 'a> {
 impl<'c, 'a> Rounds<'c, 'a> {
     pub(super) fn new(context: &'c Context<'a>, answers: &'c BTreeMap<String, Answer>, choice: Choice) -> Self {
         let tier = choice.tier;
-        Self { context, answers, choice, tier, told: Told::default(), wrong: BTreeSet::new(), best: None, lost: Cell::new(0) }
+        Self { context, answers, choice, tier, sent: SentFindings::default(), wrong: BTreeSet::new(), best: None, lost: Cell::new(0) }
     }
 
     /// Runs all rounds for which there are answers.
@@ -88,7 +88,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
                 self.complete(candidate, &draft);
             }
             let last = attempt + self.lost.get() >= request.attempts;
-            let open = self.told.open(&evaluation);
+            let open = self.sent.open(&evaluation);
             if evaluation.errors.is_empty()
                 && (last || open.is_empty())
                 && let Some(candidate) = evaluation.candidate
@@ -120,7 +120,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
             messages = opening.clone();
             messages.push(Message { role: Role::Assistant, text: present });
             messages.push(Message { role: Role::User, text: repair::text(&open, &draft, request.catalog) });
-            self.told.note(&open);
+            self.sent.note(&open);
         }
     }
 
@@ -216,7 +216,7 @@ impl<'c, 'a> Rounds<'c, 'a> {
         match self.best {
             Some((candidate, errors)) if errors.is_empty() => Outcome::Built(candidate),
             Some((candidate, findings)) => Outcome::Failed(Failure { reason: reason.to_owned(), best: Some(candidate), findings }),
-            None => Outcome::Failed(Failure { reason: reason.to_owned(), best: None, findings: self.told.last }),
+            None => Outcome::Failed(Failure { reason: reason.to_owned(), best: None, findings: self.sent.last }),
         }
     }
 

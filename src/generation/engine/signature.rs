@@ -20,7 +20,7 @@ pub(super) struct Detail {
 }
 
 impl Detail {
-    /// For operations that are told with every prompt.
+    /// For operations that are sent with every prompt.
     pub(super) const CORE: Self = Self { characters: 300, options: 8, fields: 5 };
     /// For operations that may be used.
     pub(super) const LIKELY: Self = Self { characters: 520, options: 9, fields: 7 };
@@ -28,7 +28,7 @@ impl Detail {
     pub(super) const EXACT: Self = Self { characters: 1_800, options: 30, fields: 24 };
 }
 
-/// Values of a condition that are told.
+/// Values of a condition that are listed.
 const MOST_VALUES: usize = 4;
 /// Parameters that code supplies, or that mean nothing to a workflow.
 const SUPPLIED: &[&str] = &["resource", "operation", "authentication", "curlImport", "preBuiltAgentsCallout", "credentials"];
@@ -258,7 +258,7 @@ const fn suffix(kind: Kind) -> &'static str {
     }
 }
 
-/// Returns the conditions of a parameter in short. Parameters of one name and with the same choices are told as
+/// Returns the conditions of a parameter in short. Parameters of one name and with the same choices are listed as
 /// one if they depend on one other parameter.
 fn conditions(own: &Parameter, beside: &[&Parameter]) -> Vec<String> {
     let of = |own: &Parameter| own.display.show.iter().filter_map(condition).collect::<Vec<_>>();
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_required_is_told_before_options_are_cut_off() {
+    fn what_is_required_comes_before_options_which_are_cut_off() {
         let catalog = Catalog::embedded();
         let slack = operations("n8n-nodes-base.slack", catalog);
         let post = slack.iter().find(|own| own.text(catalog) == "slack.message.post").unwrap();

@@ -3,9 +3,9 @@
 mod adversarial;
 mod edits;
 mod faults;
+mod messages;
 mod rounds;
 mod strict;
-mod told;
 
 use std::collections::BTreeMap;
 

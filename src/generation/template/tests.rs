@@ -142,9 +142,9 @@ fn each_type_takes_what_it_says_and_nothing_else() {
 #[test]
 fn a_finding_names_the_input_what_is_wanted_and_what_was_given() {
     let declared = [input(InputType::Number, json!({"required": true, "minimum": 1, "maximum": 9}))];
-    let told = |values: Value| check_inputs(&declared, &inputs(values), false).unwrap_err()[0].to_string();
-    assert_eq!(told(json!({"x": 12})), "inputs.x: the value does not fit the input (found 12, want a number from 1 to 9)");
-    assert_eq!(told(json!({})), "inputs.x: the input is required and not given: An input (found nothing, want a number from 1 to 9)");
+    let errors = |values: Value| check_inputs(&declared, &inputs(values), false).unwrap_err()[0].to_string();
+    assert_eq!(errors(json!({"x": 12})), "inputs.x: the value does not fit the input (found 12, want a number from 1 to 9)");
+    assert_eq!(errors(json!({})), "inputs.x: the input is required and not given: An input (found nothing, want a number from 1 to 9)");
     let unknown =
         check_inputs(&[input(InputType::String, json!({"name": "channel", "default": ""}))], &inputs(json!({"chanel": "a"})), false);
     assert!(unknown.unwrap_err()[0].to_string().ends_with(r#"did you mean "channel"?"#));

@@ -17,8 +17,8 @@ async fn a_429_silences_the_client_for_as_long_as_it_says() {
     let server = Scripted::start(|_| with_headers(429, "retry-after: 17\r\n")).await;
     let n8n = server.client();
     assert_eq!(n8n.get_workflow("a").await.unwrap_err().retry_after(), Some(Duration::from_secs(17)));
-    let held = n8n.list_tags().await.unwrap_err();
-    assert!(matches!(held, N8nError::RateLimited { .. }) && held.retry_after() > Some(Duration::from_secs(15)));
+    let limited = n8n.list_tags().await.unwrap_err();
+    assert!(matches!(limited, N8nError::RateLimited { .. }) && limited.retry_after() > Some(Duration::from_secs(15)));
     assert_eq!(server.calls().len(), 1, "the second call was not made");
     assert!(server.client().get_workflow("a").await.is_err(), "another client is not delayed");
     assert_eq!(server.calls().len(), 2);
@@ -30,8 +30,8 @@ async fn a_429_with_a_retry_after_of_zero_or_in_the_past_is_a_pause_too() {
         let server = Scripted::start(move |_| with_headers(429, &format!("retry-after: {header}\r\n"))).await;
         let n8n = server.client();
         n8n.get_workflow("a").await.unwrap_err();
-        let held = n8n.list_tags().await.unwrap_err();
-        assert!(held.retry_after() > Some(Duration::ZERO), "{header}: {held}");
+        let limited = n8n.list_tags().await.unwrap_err();
+        assert!(limited.retry_after() > Some(Duration::ZERO), "{header}: {limited}");
         assert_eq!(server.calls().len(), 1, "{header}: the second call was not made");
     }
 }

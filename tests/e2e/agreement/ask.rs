@@ -38,13 +38,13 @@ pub(crate) async fn ask(n8n: &N8n, run: &str, reports: &[Report], catalog: &Cata
 /// Checks that n8n refuses the fence. An n8n that would publish scratch workflows is not asked about any.
 async fn test_fence(n8n: &N8n, run: &str) {
     let fence = fence(run);
-    let held = match ask_n8n(n8n, &fence).await {
+    let fenced = match ask_n8n(n8n, &fence).await {
         N8nAnswer::NotPublished(status, message) => {
             read_publication(status, &message, &Definition::default(), &fence.fence) == Said::Passed
         }
         _ => false,
     };
-    assert!(held, "this n8n publishes a workflow that calls one which does not exist, so a scratch workflow could be published");
+    assert!(fenced, "this n8n publishes a workflow that calls one which does not exist, so a scratch workflow could be published");
 }
 
 async fn said(n8n: &N8n, definition: &Definition, scratch: &Scratch) -> Said {

@@ -33,7 +33,7 @@ fn broken(definition: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_prints_what_is_wrong_and_what_is_doubtful() {
-    let (_standin, world, _admission) = world("told", "Fail").await;
+    let (_standin, world, _admission) = world("denial", "Fail").await;
     let denied = apply(&world, &workflow("a", json!({ "definition": broken(answers(&world, "a", "1")) })), &[]);
     println!("denied:\n{}", denied.err);
     assert!(!denied.ok && denied.err.contains("admission webhook \"workflows.weirkeeper.dev\" denied the request: 1 error"), "{denied:?}");

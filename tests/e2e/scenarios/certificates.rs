@@ -170,6 +170,6 @@ async fn a_given_certificate_is_served_and_replaced_without_a_restart() {
     until(&world, "the new ca.crt is copied", async || bundle(&world, &admission).await.iter().all(|pem| *pem == second[2].1.as_bytes()))
         .await;
     admission.until_in_force(&world).await;
-    let held: Value = serde_json::to_value(secrets.get(SECRET).await.expect("the Secret")).expect("JSON");
-    assert!(held["data"].get("next.crt").is_none(), "the operator never writes to it");
+    let written: Value = serde_json::to_value(secrets.get(SECRET).await.expect("the Secret")).expect("JSON");
+    assert!(written["data"].get("next.crt").is_none(), "the operator never writes to it");
 }

@@ -192,10 +192,10 @@ async fn wrong_fields_and_missing_secrets_are_reported_by_name_before_n8n_is_ask
     assert_eq!(condition(&object, "Synced")["status"], "True");
 
     // A deleted Secret changes nothing in n8n.
-    let held = id(&world.get_kind(KIND, "late").await);
+    let credential_id = id(&world.get_kind(KIND, "late").await);
     world.api("Secret").delete("late", &DeleteParams::default()).await.expect("the API server deletes");
     until_reason(&world, "late", "Ready", "SecretNotFound").await;
-    assert_eq!(world.n8n.api("GET", &format!("/credentials/{held}"), None).await.status, 200);
+    assert_eq!(world.n8n.api("GET", &format!("/credentials/{credential_id}"), None).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,11 +331,11 @@ async fn a_deletion_waits_for_the_workflows_that_use_the_credential_unless_it_is
     }
     world.until_kind(KIND, "forced", "it is gone", Value::is_null).await;
     let object = world.until_kind(KIND, "kept", "it waits", |object| condition(object, "Ready")["reason"] == "CredentialInUse").await;
-    let held = id(&object);
-    assert_eq!(world.n8n.api("GET", &format!("/credentials/{held}"), None).await.status, 200);
+    let credential_id = id(&object);
+    assert_eq!(world.n8n.api("GET", &format!("/credentials/{credential_id}"), None).await.status, 200);
     world.delete("kept").await;
     world.until_kind(KIND, "kept", "it is gone", Value::is_null).await;
-    assert_eq!(world.n8n.api("GET", &format!("/credentials/{held}"), None).await.status, 404);
+    assert_eq!(world.n8n.api("GET", &format!("/credentials/{credential_id}"), None).await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -180,15 +180,15 @@ async fn change_and_watch(
     loop {
         let seen = n8n.since(from).iter().any(|one| one.method == "GET" && one.path == own);
         let object = world.get(&subject.name).await;
-        let settled = if lost {
+        let converged = if lost {
             condition(&object, "CredentialsReady")["reason"] == "CredentialNotFound"
         } else {
-            is_settled(world, subject, steps, &object).await
+            has_converged(world, subject, steps, &object).await
         };
-        if seen && settled {
+        if seen && converged {
             break;
         }
-        assert!(at.elapsed() < interval + SLACK, "{context}: read: {seen}, settled: {settled}\n{object:#}\n{}", world.operator.tail());
+        assert!(at.elapsed() < interval + SLACK, "{context}: read: {seen}, converged: {converged}\n{object:#}\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     if let Some(credential) = &subject.credential {
@@ -202,7 +202,7 @@ async fn change_and_watch(
 }
 
 /// Reports whether n8n and the status are as they should be after these steps.
-async fn is_settled(world: &World, subject: &Subject, steps: &[Step], object: &Value) -> bool {
+async fn has_converged(world: &World, subject: &Subject, steps: &[Step], object: &Value) -> bool {
     let Some(id) = object["status"]["n8nWorkflowId"].as_str() else { return false };
     let workflow = world.n8n.workflow(id).await;
     // A draft that nobody published is reported and kept.

@@ -62,13 +62,13 @@ impl Gates {
         let (started, mut passed) = (Instant::now(), 0);
         loop {
             let read = read_workflows(standin);
-            let held: Vec<String> = read.iter().filter(|id| self.0.contains_key(*id)).cloned().collect();
+            let occupied: Vec<String> = read.iter().filter(|id| self.0.contains_key(*id)).cloned().collect();
             // Read anew: with all slots held, none of the asked ones can begin after this.
             if asked.iter().all(|id| read_workflows(standin).contains(id)) {
                 self.0.values().for_each(Gate::open);
                 return passed;
             }
-            if let (SLOTS, Some(first)) = (held.len(), held.first()) {
+            if let (SLOTS, Some(first)) = (occupied.len(), occupied.first()) {
                 self.0.remove(first).expect("a gate").open();
                 passed += 1;
             }

@@ -20,7 +20,7 @@ const PROMPTS: u64 = 12;
 
 /// Two prompts each have the same words, so that they ask the same.
 fn words(number: u64, version: u32) -> String {
-    format!("Build frobnication gateway {} {version}: whoever visits it is told how many widgets were frobnicated by the quux.", number / 2)
+    format!("Build frobnication gateway {} {version}: whoever visits it learns how many widgets were frobnicated by the quux.", number / 2)
 }
 
 async fn ask(world: &World, number: u64, version: u32) {

@@ -39,7 +39,7 @@ async fn nonsense_of_a_real_model_ends_with_everything_intact_and_the_budget_set
         "spec": { "allowedNodeTypes": types, "appliesTo": "Generated" } });
     world.apply(policy).await;
     world.quota("budget", json!({ "generationsPerDay": 5, "tokensPerDay": 4_000_000, "costPerDay": "50.00" })).await;
-    let words = "Build the frobnication gateway: whoever visits it is told how many widgets were frobnicated by the quux.";
+    let words = "Build the frobnication gateway: whoever visits it learns how many widgets were frobnicated by the quux.";
     let more = json!({ "providerRef": { "name": "llama" }, "limits": { "attempts": 2, "deadline": "1h" }, "clarification": "Never" });
     prompt(&world, "nonsense", words, more).await;
 

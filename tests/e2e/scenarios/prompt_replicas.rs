@@ -20,8 +20,7 @@ const NAMESPACE: &str = "weirkeeper-system";
 
 /// Two prompts each have the same words, so that they ask the same.
 async fn ask(world: &World, number: u64, version: u32) {
-    let words =
-        format!("Build frobnication gateway {} {version}: whoever visits it is told how many widgets were frobnicated.", number / 2);
+    let words = format!("Build frobnication gateway {} {version}: whoever visits it learns how many widgets were frobnicated.", number / 2);
     prompt(world, &format!("p{number}"), &words, json!({ "providerRef": { "name": "models" } })).await;
 }
 

@@ -79,7 +79,7 @@ pub async fn approve(world: &World, name: &str, waiting: &Value) {
 
 /// A prompt that no template and no pattern understands, so that a model is asked.
 pub fn for_a_model(path: &str) -> String {
-    format!("Build the frobnication gateway: whoever visits the address {path} is told how many widgets were frobnicated by the quux.")
+    format!("Build the frobnication gateway: whoever visits the address {path} learns how many widgets were frobnicated by the quux.")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,7 +195,7 @@ async fn questions_are_answered_by_annotation_and_a_changed_prompt_voids_an_appr
         if asked.body.contains("by mail") {
             return complete(asked, &said(workflow.clone()));
         }
-        let question = json!({ "id": "how", "text": "How are you told?", "options": ["by mail", "by phone"], "default": "by mail" });
+        let question = json!({ "id": "how", "text": "How do you want to know?", "options": ["by mail", "by phone"], "default": "by mail" });
         let reply = json!({ "assumptions": [], "effects": [], "questions": [question], "refusal": null, "workflow": null });
         complete(asked, &reply.to_string())
     });

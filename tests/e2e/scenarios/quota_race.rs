@@ -218,7 +218,7 @@ async fn tally(world: &World, of: Limited) -> Tally {
 }
 
 /// Waits until every Workflow that asks for a place has it or waits, and as many have it as expected.
-async fn settled(replicas: &Replicas, site: &Site, of: Limited, inside: usize) -> Tally {
+async fn until_decided(replicas: &Replicas, site: &Site, of: Limited, inside: usize) -> Tally {
     let started = Instant::now();
     loop {
         let now = tally(&replicas.world, of).await;
@@ -248,7 +248,7 @@ async fn race((replicas, site): (Replicas, Site), of: Limited, crash: bool) -> R
     if active {
         let denied = join_all(names.iter().map(|name| replicas.ask(name, false))).await;
         assert!(denied.iter().all(Option::is_none), "{denied:?}");
-        settled(&replicas, &site, Limited::Workflows, WORKFLOWS).await;
+        until_decided(&replicas, &site, Limited::Workflows, WORKFLOWS).await;
     }
     world.quota("team-a", json!({ resource: LIMIT })).await;
     world.until_kind("WorkflowQuota", "team-a", "it is in force", |quota| quota["status"]["observedGeneration"] == 1).await;
@@ -265,7 +265,7 @@ async fn race((replicas, site): (Replicas, Site), of: Limited, crash: bool) -> R
     let denied: Vec<&String> = names.iter().zip(&answers).filter(|(_, denial)| denial.is_some()).map(|(name, _)| name).collect();
     assert!(replicas.webhook.is_some() || denied.is_empty(), "nobody denies without a webhook");
     let stored = WORKFLOWS - denied.len();
-    let first = settled(&replicas, &site, of, LIMIT).await;
+    let first = until_decided(&replicas, &site, of, LIMIT).await;
     assert_eq!(first.inside.len() + first.waiting.len(), stored);
     let exact = format!("exceeded quota: team-a, requested: {resource}=1, used: {LIMIT}, limited: {LIMIT}; ");
     for name in first.waiting.keys().take(1) {
@@ -285,7 +285,7 @@ async fn race((replicas, site): (Replicas, Site), of: Limited, crash: bool) -> R
     }))
     .await;
     let expected = LIMIT.min(stored - LEAVING);
-    let second = settled(&replicas, &site, of, expected).await;
+    let second = until_decided(&replicas, &site, of, expected).await;
     let new: Vec<&String> = second.inside.keys().filter(|name| !first.inside.contains_key(*name)).collect();
     assert_eq!(new.len(), LEAVING.min(first.waiting.len()), "{new:?}");
     for name in &new {
@@ -298,7 +298,7 @@ async fn race((replicas, site): (Replicas, Site), of: Limited, crash: bool) -> R
             assert!(started.elapsed() < LONG, "a place is free, and the webhook says {denial}");
         }
     }
-    settled(&replicas, &site, of, LIMIT).await;
+    until_decided(&replicas, &site, of, LIMIT).await;
     let most = site.most(of);
     println!(
         "{resource}: of {WORKFLOWS} at once {stored} were stored, {} denied by the webhook; at most {most} in n8n of {LIMIT} ({}); {} took the places of {LEAVING}",

@@ -46,11 +46,11 @@ async fn a_changed_template_is_followed_unless_it_is_pinned() {
     let pins = world.until_ready("pins").await;
     world.n8n.expect_version(&path(&world, "follows"), "first 1").await;
     world.n8n.expect_version(&path(&world, "pins"), "first a \"b\" {{ $json }}").await;
-    let held = world
+    let stored = world
         .until_kind("WorkflowTemplate", "answers", "it is Ready and counted", |object| ready(object) && object["status"]["workflows"] == 2)
         .await;
     let used = &follows["status"]["template"];
-    assert_eq!((&used["digest"], &used["revision"]), (&held["status"]["digest"], &Value::Null));
+    assert_eq!((&used["digest"], &used["revision"]), (&stored["status"]["digest"], &Value::Null));
     assert_eq!(
         (&pins["status"]["template"]["digest"], follows["status"]["history"][0]["source"].as_str()),
         (&used["digest"], Some("Template"))
@@ -133,12 +133,12 @@ async fn bad_inputs_and_broken_templates_are_named_and_nothing_is_deployed() {
     let mut broken = answering("");
     broken["compact"]["nodes"][1]["use"] = json!("setx");
     template(&world, "answers", None, broken).await;
-    let held =
+    let stored =
         world.until_kind("WorkflowTemplate", "answers", "it is Stalled", |object| condition(object, "Stalled")["status"] == "True").await;
     assert!(
-        message_of(&held).contains("compact.nodes[1].use") && condition(&held, "Stalled")["reason"] == "TemplateInvalid",
+        message_of(&stored).contains("compact.nodes[1].use") && condition(&stored, "Stalled")["reason"] == "TemplateInvalid",
         "{}",
-        message_of(&held)
+        message_of(&stored)
     );
     world.until_reason("a", "Stalled", "TemplateInvalid").await;
     world.n8n.expect_version(&path(&world, "a"), "={{ $env.PATH }}").await;

@@ -21,7 +21,7 @@ type Mark = (String, String);
 pub(crate) struct Marks {
     holders: BTreeMap<Mark, BTreeSet<String>>,
     /// The inverse, so that forgetting one of thousands is fast.
-    held: BTreeMap<String, Vec<Mark>>,
+    by_workflow: BTreeMap<String, Vec<Mark>>,
     seen: BTreeMap<Mark, Duplicate>,
 }
 
@@ -47,7 +47,7 @@ impl Marks {
             holders.insert(workflow.to_owned());
         }
         if !marks.is_empty() {
-            self.held.insert(workflow.to_owned(), marks);
+            self.by_workflow.insert(workflow.to_owned(), marks);
         }
     }
 
@@ -70,7 +70,7 @@ impl Marks {
     }
 
     pub(crate) fn forget(&mut self, workflow: &str) {
-        for mark in self.held.remove(workflow).unwrap_or_default() {
+        for mark in self.by_workflow.remove(workflow).unwrap_or_default() {
             if let Some(holders) = self.holders.get_mut(&mark) {
                 holders.remove(workflow);
             }

@@ -181,8 +181,8 @@ proptest! {
         // No waiting object would get a place now, and no place is left for another one.
         let after = Standings::new(&limits, &all);
         prop_assert_eq!((after.used(QuotaResource::Workflows), after.used(QuotaResource::ActiveWorkflows)), expected);
-        let held = |number: usize| Some(i64::try_from(number).unwrap());
+        let number_of = |number: usize| Some(i64::try_from(number).unwrap());
         let now = count(&all);
-        prop_assert_eq!((held(now.0), held(now.1)), expected);
+        prop_assert_eq!((number_of(now.0), number_of(now.1)), expected);
     }
 }

@@ -131,7 +131,7 @@ fn d12_fields_of_a_request_outside_of_its_body_are_doubted() {
 fn d16_a_value_to_be_given_is_a_slot_and_is_listed() {
     let compiled = compiled(around(json!({"use": "slack.message.post", "set": {"channelId": "?channel", "text": "x"}})));
     assert_eq!(compiled.slots[0].paths, ["nodes[1].set.channelId"]);
-    // An invented value cannot be told from a real one here.
+    // An invented value cannot be distinguished from a real one here.
     assert!(
         !found(around(json!({"use": "slack.message.post", "set": {"channelId": "C0INVENTED", "text": "x"}}))).0.contains(&Code::SlotOpen)
     );

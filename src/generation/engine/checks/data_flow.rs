@@ -63,20 +63,20 @@ pub(super) fn check(flow: &Flow<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let source = &flow.compact.nodes[source];
-        let mut told = false;
+        let mut reported = false;
         let mut look = |path: &str, text: &str| {
             for key in keys_of_json(text) {
-                if told {
+                if reported {
                     return;
                 }
                 let path = format!("{}.{path}", json_path::index("nodes", at));
                 if after_webhook && !OF_WEBHOOK.contains(&key) {
-                    told = true;
+                    reported = true;
                     let message = format!("{} is no field of a webhook's output; the fields of the request are below body", quoted(key));
                     let meant = format!("{{{{{}.body.{key}}}}}", source.id);
                     findings.push(Finding::warning(Code::WebhookFieldUnknown, path, message).at_node(&own.name).suggest(Some(meant)));
                 } else if after_write && !OF_ANSWERS.contains(&key.to_lowercase().as_str()) {
-                    told = true;
+                    reported = true;
                     let message = format!(
                         "$json is the answer of {} here; refer to the node that has {}, as {{{{id.{key}}}}}",
                         source.id,

@@ -138,7 +138,7 @@ fn a_change_that_changes_nothing_is_no_success() {
 }
 
 #[test]
-fn a_repair_is_told_what_failed_and_asked_for_no_more_than_that() {
+fn a_repair_says_what_failed_and_asks_for_no_more_than_that() {
     let base = base();
     let failure = ExecutionFailure {
         node: "Create page".to_owned(),
@@ -149,9 +149,9 @@ fn a_repair_is_told_what_failed_and_asked_for_no_more_than_that() {
     let page = json!({"id": "n2", "use": "notion.databasePage.create", "as": "Create page", "set": {"databaseId": {"@list": "d1"}, "title": "{{ $json.title }}",
         "simple": true}});
     let (outcome, calls) = with_replies(&request, &[change(json!([page]), json!([]), Value::Null)]);
-    let (told, after) = (calls[0].messages.last().unwrap().text.clone(), built(&outcome).clone());
-    for part in ["node: Create page", "error: The property Tags does not exist", "{title: text}", "failed as told above"] {
-        assert!(told.contains(part), "{part}: {told}");
+    let (message, after) = (calls[0].messages.last().unwrap().text.clone(), built(&outcome).clone());
+    for part in ["node: Create page", "error: The property Tags does not exist", "{title: text}", "failed as described above"] {
+        assert!(message.contains(part), "{part}: {message}");
     }
     assert_eq!((lines(&after)[0].clone(), lines(&after)[2].clone()), (lines(&base)[0].clone(), lines(&base)[2].clone()));
     let other = ExecutionFailure { message: "another".to_owned(), ..failure.clone() };

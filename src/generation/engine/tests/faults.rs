@@ -13,9 +13,9 @@ const PROMPT: &str = "When the webhook at /orders is called, frobnicate the name
 
 /// Where a fault is caught.
 enum Caught {
-    /// By an error, which is told to the model.
+    /// By an error, which is sent to the model.
     Error(Code),
-    /// By a warning, which is told to the model once.
+    /// By a warning, which is sent to the model once.
     Doubt(Code),
     /// It is corrected, and recorded with this text.
     Corrected(&'static str),

@@ -28,19 +28,19 @@ fn kills() -> u32 {
 }
 
 /// Returns the credentials of this world in n8n by the name of their object.
-async fn held(world: &World) -> BTreeMap<String, Vec<String>> {
+async fn ids_by_name(world: &World) -> BTreeMap<String, Vec<String>> {
     let start = format!("{}/", world.namespace);
-    let mut held = BTreeMap::<String, Vec<String>>::new();
+    let mut ids_by_name = BTreeMap::<String, Vec<String>>::new();
     for one in named(&world.n8n, &start).await {
         let name = one["name"].as_str().expect("a name")[start.len()..].split(' ').next().expect("a part").to_owned();
-        held.entry(name).or_default().push(one["id"].as_str().expect("an id").to_owned());
+        ids_by_name.entry(name).or_default().push(one["id"].as_str().expect("an id").to_owned());
     }
-    held
+    ids_by_name
 }
 
 async fn no_duplicate(world: &World) {
-    let held = held(world).await;
-    assert!(held.values().all(|ids| ids.len() == 1), "an object has two credentials: {held:?}\n{}", world.operator.tail());
+    let ids_by_name = ids_by_name(world).await;
+    assert!(ids_by_name.values().all(|ids| ids.len() == 1), "an object has two credentials: {ids_by_name:?}\n{}", world.operator.tail());
 }
 
 /// Creates, rotates and deletes credentials of a type at random, and kills the operator in between. `writes` counts those that n8n received.
@@ -76,12 +76,12 @@ async fn torment(world: &mut World, dice: &mut Dice, kind: &str, fields: impl Fn
     }
     for name in &wanted {
         let object = world.until_kind(KIND, name, "Ready", ready).await;
-        assert_eq!(held(world).await.get(name), Some(&vec![id(&object)]), "{name} has exactly one credential");
+        assert_eq!(ids_by_name(world).await.get(name), Some(&vec![id(&object)]), "{name} has exactly one credential");
     }
     for gone in (0..OBJECTS).map(|number| format!("k{number}")).filter(|name| !wanted.contains(name)) {
         world.until_kind(KIND, &gone, "it is gone", Value::is_null).await;
     }
-    let left: Vec<String> = held(world).await.into_keys().filter(|name| !wanted.contains(name)).collect();
+    let left: Vec<String> = ids_by_name(world).await.into_keys().filter(|name| !wanted.contains(name)).collect();
     assert!(left.is_empty(), "left behind: {left:?}");
     println!("kill test of credentials ({kind}): {kills} kills, {} objects in the end, {:?}", wanted.len(), started.elapsed());
 }

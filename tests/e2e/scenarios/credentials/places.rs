@@ -80,8 +80,8 @@ async fn a_namespace_that_is_no_longer_allowed_changes_nothing_in_n8n_and_can_st
 
     world.instance("main", &url, &key, json!({ "allowedNamespaces": { "from": "Same" } })).await;
     let denied = |object: &Value| condition(object, "Ready")["reason"] == "InstanceNotFound";
-    let told = world.until_there(&team, KIND, "revoked", "it says that the instance is not for it", denied).await;
-    println!("revoked: {}", condition(&told, "Ready")["message"]);
+    let revoked = world.until_there(&team, KIND, "revoked", "it says that the instance is not for it", denied).await;
+    println!("revoked: {}", condition(&revoked, "Ready")["message"]);
     give(&second).await;
     tokio::time::sleep(std::time::Duration::from_secs(7)).await;
     assert_eq!(updated().await, before, "its values are not sent any more");
@@ -108,7 +108,7 @@ async fn without_the_namespace_of_the_operator_each_credential_says_which_one_is
     }
     world.namespace(&home).await;
     // The operator's Role is in the namespace of the chart; this one is another.
-    let told =
+    let revoked =
         |object: &Value| ready(object) || condition(object, "Ready")["message"].as_str().is_some_and(|text| text.contains("add the Roles"));
-    world.until_kind(KIND, "one", "the namespace is noticed", told).await;
+    world.until_kind(KIND, "one", "the namespace is noticed", revoked).await;
 }

@@ -36,7 +36,7 @@ fn metric(metrics: &str, name: &str, namespace: &str) -> Option<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schedule_beyond_the_limit_is_told_with_its_arithmetic_and_counted_from_executions() {
+async fn a_schedule_beyond_the_limit_is_reported_with_its_arithmetic_and_counted_from_executions() {
     let world = World::on_real_n8n("cred-rate").await;
     let (server, token) = (HeaderServer::start("x-api-key").await, value("rate"));
     server.accept(&[&token]);
@@ -58,9 +58,9 @@ async fn a_schedule_beyond_the_limit_is_told_with_its_arithmetic_and_counted_fro
     std::fs::write(&file, objects).expect("a file is written");
     let output = Command::new(env!("CARGO_BIN_EXE_weirkeeper")).args(["validate", "--output", "concise"]).arg(&file).output();
     let _ = std::fs::remove_file(&file);
-    let told = String::from_utf8(output.expect("the binary runs").stdout).expect("text");
-    assert!(told.contains("warning[rate-limit-exceeded]") && told.contains(arithmetic), "{told}");
-    println!("rate limit: {}", told.lines().find(|line| line.contains("rate-limit-exceeded")).unwrap_or_default());
+    let output = String::from_utf8(output.expect("the binary runs").stdout).expect("text");
+    assert!(output.contains("warning[rate-limit-exceeded]") && output.contains(arithmetic), "{output}");
+    println!("rate limit: {}", output.lines().find(|line| line.contains("rate-limit-exceeded")).unwrap_or_default());
 
     // Thirty executions a minute with two requests each, as the schedule says. The first minute counts as a whole one.
     let started = Instant::now();

@@ -45,7 +45,7 @@ async fn updated_at(world: &World, id: &str) -> Value {
 }
 
 /// Returns all that n8n tells about a credential but the time of its last update: in its entry and its list, and in its audit.
-async fn told(world: &World, id: &str) -> Value {
+async fn entry(world: &World, id: &str) -> Value {
     let mut entry = world.n8n.api("GET", &format!("/credentials/{id}"), None).await.json();
     let mut listed = named(&world.n8n, "metabase [wk-").await.into_iter().find(|one| one["id"] == id).expect("it is listed");
     for one in [&mut entry, &mut listed] {
@@ -78,9 +78,9 @@ async fn a_session_that_n8n_opens_is_no_edit_and_ends_when_the_password_changes(
     call(&world, &path).await;
     let renewed = updated_at(&world, &id).await;
     assert_ne!(renewed, confirmed, "n8n has stored a session");
-    let told_of_renewal = told(&world, &id).await;
+    let shown_of_renewal = entry(&world, &id).await;
 
-    // Three intervals: nothing is written because of it, and nothing is told.
+    // Three intervals: nothing is written because of it, and nothing is reported.
     tokio::time::sleep(Duration::from_secs(16)).await;
     assert_eq!(updated_at(&world, &id).await, renewed, "a renewal by n8n causes no write");
     let events = world.events("metabase").await;
@@ -103,8 +103,8 @@ async fn a_session_that_n8n_opens_is_no_edit_and_ends_when_the_password_changes(
     let edit = json!({ "isPartialData": true, "data": { "url": server.url(), "username": "reader", "password": "of the editor" } });
     assert_eq!(world.n8n.api("PATCH", &format!("/credentials/{id}"), Some(edit)).await.status, 200);
     let edited = updated_at(&world, &id).await;
-    println!("n8n tells of a renewal and of an edit: {told_of_renewal}");
-    assert_eq!(told(&world, &id).await, told_of_renewal, "n8n shows which of the two it was, so that edits can be told now");
+    println!("n8n tells of a renewal and of an edit: {shown_of_renewal}");
+    assert_eq!(entry(&world, &id).await, shown_of_renewal, "n8n shows which of the two it was, so that edits can be distinguished now");
     world.annotate(KIND, "metabase", "requested-at", json!("now")).await;
     world.until_kind(KIND, "metabase", "the request is handled", |object| object["status"]["lastHandledRequestedAt"] == "now").await;
     assert_ne!(updated_at(&world, &id).await, edited, "the values are written");

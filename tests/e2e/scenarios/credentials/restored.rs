@@ -32,8 +32,8 @@ async fn credentials_that_vanish_together_are_made_again_only_once_the_instance_
     for (number, before) in before.iter().enumerate() {
         let again = |object: &Value| ready(object) && object["status"]["n8nCredentialId"] != json!(before);
         let object = world.until_kind(KIND, &format!("v{number}"), "it is made again", again).await;
-        let held = named(&world.n8n, &format!("v{number} [wk-")).await;
-        assert_eq!(held.iter().map(|one| one["id"].clone()).collect::<Vec<_>>(), [json!(id(&object))], "exactly one");
+        let found = named(&world.n8n, &format!("v{number} [wk-")).await;
+        assert_eq!(found.iter().map(|one| one["id"].clone()).collect::<Vec<_>>(), [json!(id(&object))], "exactly one");
     }
 }
 
@@ -61,11 +61,14 @@ async fn after_a_restore_of_n8ns_database_a_credential_has_the_value_of_the_secr
     let (server, old, new) = (HeaderServer::start("x-api-key").await, value("old"), value("new"));
     server.accept(&[&old]);
     let object = made(&world, "kept", &old).await;
-    let held = id(&object);
+    let credential_id = id(&object);
     let path = format!("{}/kept", world.namespace);
-    let mapping = json!([{ "name": "any", "existing": { "id": held } }]);
+    let mapping = json!([{ "name": "any", "existing": { "id": credential_id } }]);
     world
-        .workflow("call", json!({ "active": true, "definition": super::calling(&path, &server.url(), &held), "credentials": mapping }))
+        .workflow(
+            "call",
+            json!({ "active": true, "definition": super::calling(&path, &server.url(), &credential_id), "credentials": mapping }),
+        )
         .await;
     world.until_ready("call").await;
     assert_eq!(world.n8n.webhook("GET", &path).await.json()["accepted"], true);

@@ -40,7 +40,7 @@ struct Places<'a> {
     model: Option<&'a ModelServer>,
     values: Vec<String>,
     /// Output of commands and answers of the webhook.
-    told: Vec<(&'static str, String)>,
+    texts: Vec<(&'static str, String)>,
 }
 
 /// Requests that n8n received: the stand-in, or the real one behind a relay.
@@ -74,7 +74,7 @@ impl Places<'_> {
 
     /// Returns the places that show a value, and the number of requests that may carry one and do.
     async fn showing(&self) -> (Vec<String>, usize) {
-        let mut texts = self.told.clone();
+        let mut texts = self.texts.clone();
         texts.push(("log", self.world.operator.log()));
         texts.push(("metrics", self.world.operator.get("/metrics").await.1));
         for kind in KINDS {
@@ -161,9 +161,9 @@ impl Places<'_> {
         let spec = json!({ "instanceRef": { "name": "main" }, "definition": definition });
         let object = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": value }, "spec": spec });
         let applied = crate::harness::admission::apply(self.world, &object, &["--dry-run=server"]);
-        self.told.push((WEBHOOK, format!("{}{}", applied.out, applied.err)));
+        self.texts.push((WEBHOOK, format!("{}{}", applied.out, applied.err)));
         let file = Scratch::holding(&self.world.namespace, &object.to_string());
-        self.told.push((COMMAND, command(&["credentials", &file.0], &self.world.stack.kubeconfig("admin"))));
+        self.texts.push((COMMAND, command(&["credentials", &file.0], &self.world.stack.kubeconfig("admin"))));
     }
 }
 
@@ -246,13 +246,13 @@ async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
     world.until_kind("WorkflowPrompt", "ask", "it is Ready", ready).await;
 
     // Answers and warnings of the webhook, and commands that read the cluster or n8n.
-    let mut told = Vec::new();
+    let mut texts = Vec::new();
     let mut waiting =
         json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "Workflow", "metadata": { "name": "other" }, "spec": spec("wrong") });
     waiting["spec"]["instanceRef"] = json!({ "name": "main" });
     let applied = crate::harness::admission::apply(&world, &waiting, &["--dry-run=server"]);
     assert!(applied.err.contains("N8nCredential wrong"), "a warning: {}", applied.err);
-    told.push((WEBHOOK, format!("{}{}", applied.out, applied.err)));
+    texts.push((WEBHOOK, format!("{}{}", applied.out, applied.err)));
     let file = Scratch::holding(&world.namespace, &waiting.to_string());
     let key = Scratch::holding(&world.namespace, standin.api_key());
     let (file, key, url) = (&file.0, &key.0, standin.url());
@@ -268,7 +268,7 @@ async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
         let said = command(&arguments, &world.stack.kubeconfig("admin"));
         println!("{arguments:?}: {said}");
         assert!(said.to_lowercase().contains(&part.to_lowercase()), "{arguments:?}: {said}");
-        told.push((COMMAND, said));
+        texts.push((COMMAND, said));
     }
 
     let mut places = Places {
@@ -277,7 +277,7 @@ async fn a_value_appears_only_in_the_request_that_writes_the_credential() {
         kubernetes: &kubernetes,
         model: Some(&model),
         values: vec![second, first],
-        told,
+        texts,
     };
     let metrics = world.operator.get("/metrics").await.1;
     assert!(metrics.contains(r#"weirkeeper_credential_writes_total{operation="create"} 1"#), "{metrics}");
@@ -360,7 +360,7 @@ async fn the_real_n8n_is_sent_a_value_only_in_the_request_that_writes_the_creden
     world.until_kind(KIND, "token", "it is gone", Value::is_null).await;
 
     let values = vec![second, first];
-    let places = Places { world: &world, n8n: Received::Real(&n8n), kubernetes: &kubernetes, model: None, values, told: Vec::new() };
+    let places = Places { world: &world, n8n: Received::Real(&n8n), kubernetes: &kubernetes, model: None, values, texts: Vec::new() };
     let (found, carried) = places.showing().await;
     println!("the real n8n: {} requests, {carried} of them carry a value; shown elsewhere: {found:?}", n8n.whole().len());
     assert!(found.is_empty() && carried >= 3, "a value is shown: {found:?}, {carried}");

@@ -19,7 +19,7 @@ async fn bytes(world: &World, name: &str, keys: &[(&str, &[u8])]) {
 }
 
 /// Waits until a credential is not Ready with a message that contains these parts.
-async fn told(world: &World, name: &str, parts: &[&str]) {
+async fn reports(world: &World, name: &str, parts: &[&str]) {
     let says = |object: &Value| {
         let message = condition(object, "Ready")["message"].as_str().unwrap_or_default();
         condition(object, "Ready")["reason"] == "InvalidCredential" && parts.iter().all(|part| message.contains(part))
@@ -30,7 +30,7 @@ async fn told(world: &World, name: &str, parts: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn secrets_that_cannot_be_credentials_are_told_by_key_and_what_to_do() {
+async fn secrets_that_cannot_be_credentials_are_reported_by_key_and_what_to_do() {
     let world = World::on_real_n8n("cred-garbage").await;
     bytes(&world, "bad-binary", &[("name", &b"X-A"[..]), ("value", &[0xff, 0xfe, 0x41, 0x00][..])]).await;
     bytes(&world, "bad-none", &[]).await;
@@ -38,16 +38,16 @@ async fn secrets_that_cannot_be_credentials_are_told_by_key_and_what_to_do() {
     for name in ["bad-binary", "bad-none", "bad-foreign"] {
         credential(&world, name, json!({ "secretRef": { "name": name } })).await;
     }
-    told(&world, "bad-binary", &["key value of Secret bad-binary holds bytes that are no text in UTF-8", "base64"]).await;
-    told(&world, "bad-none", &["the Secret has no key", "the fields of httpHeaderAuth are", "value"]).await;
-    told(&world, "bad-foreign", &[r#"no field "tls.crt", "tls.key""#, "spec.data takes single keys"]).await;
+    reports(&world, "bad-binary", &["key value of Secret bad-binary holds bytes that are no text in UTF-8", "base64"]).await;
+    reports(&world, "bad-none", &["the Secret has no key", "the fields of httpHeaderAuth are", "value"]).await;
+    reports(&world, "bad-foreign", &[r#"no field "tls.crt", "tls.key""#, "spec.data takes single keys"]).await;
     bytes(&world, "bad-empty", &[("accessToken", &b"\n"[..])]).await;
     credential(&world, "bad-empty", json!({ "type": "slackApi", "secretRef": { "name": "bad-empty" } })).await;
-    told(&world, "bad-empty", &[r#"field "accessToken" is empty, which slackApi requires"#]).await;
+    reports(&world, "bad-empty", &[r#"field "accessToken" is empty, which slackApi requires"#]).await;
     let json = &br#"{ "port": 5432 }"#[..];
     bytes(&world, "bad-json", &[("host", &b"db"[..]), ("port", json), ("sshTunnel", &b"yes"[..])]).await;
     credential(&world, "bad-json", json!({ "type": "postgres", "secretRef": { "name": "bad-json" } })).await;
-    told(&world, "bad-json", &[r#"field "port" must be a number"#, r#"field "sshTunnel" must be true or false"#]).await;
+    reports(&world, "bad-json", &[r#"field "port" must be a number"#, r#"field "sshTunnel" must be true or false"#]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,10 +131,12 @@ async fn a_secret_may_go_come_back_and_be_replaced_and_the_credential_stays_the_
     let world = World::on_real_n8n("cred-replace").await;
     let (server, values) = (HeaderServer::start("x-api-key").await, ["first", "second", "third"].map(value));
     let object = made(&world, "one", &values[0]).await;
-    let held = id(&object);
+    let credential_id = id(&object);
     let path = format!("{}/one", world.namespace);
-    let mapping = json!([{ "name": "any", "existing": { "id": held } }]);
-    world.workflow("call", json!({ "active": true, "definition": calling(&path, &server.url(), &held), "credentials": mapping })).await;
+    let mapping = json!([{ "name": "any", "existing": { "id": credential_id } }]);
+    world
+        .workflow("call", json!({ "active": true, "definition": calling(&path, &server.url(), &credential_id), "credentials": mapping }))
+        .await;
     world.until_ready("call").await;
     let sends = async |wanted: &str| {
         server.accept(&[wanted]);
@@ -161,7 +163,7 @@ async fn a_secret_may_go_come_back_and_be_replaced_and_the_credential_stays_the_
     credential(&world, "one", json!({ "secretRef": { "name": "two" } })).await;
     let object = world.until_kind(KIND, "one", "Ready", ready).await;
     sends(&values[2]).await;
-    assert_eq!(id(&object), held, "it is the same credential");
+    assert_eq!(id(&object), credential_id, "it is the same credential");
 
     // Another type is another credential: the API server refuses the change, and a new object of the name makes its own.
     let kind = json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": KIND, "metadata": { "name": "one" },
@@ -174,6 +176,6 @@ async fn a_secret_may_go_come_back_and_be_replaced_and_the_credential_stays_the_
     secret(&world, "basic", json!({ "user": "a", "password": value("basic") })).await;
     credential(&world, "one", json!({ "type": "httpBasicAuth", "secretRef": { "name": "basic" } })).await;
     let object = world.until_kind(KIND, "one", "Ready", ready).await;
-    assert_ne!(id(&object), held);
-    assert_eq!(world.n8n.api("GET", &format!("/credentials/{held}"), None).await.status, 404, "nothing is left behind");
+    assert_ne!(id(&object), credential_id);
+    assert_eq!(world.n8n.api("GET", &format!("/credentials/{credential_id}"), None).await.status, 404, "nothing is left behind");
 }
