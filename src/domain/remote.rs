@@ -215,6 +215,13 @@ impl RemoteSummary {
         self.kept.get_or_init(|| if self.active { self.routes_of_nodes() } else { Kept::default() })
     }
 
+    /// Drops the nodes, which take a hundred times as much memory as the routes that are computed from them.
+    pub fn reduce_to_routes(&mut self) {
+        self.kept_routes();
+        self.nodes = Vec::new();
+        self.active_version = None;
+    }
+
     fn routes_of_nodes(&self) -> Kept {
         let nodes = self.active_version.as_ref().map_or(&self.nodes, |version| &version.nodes);
         let nodes = nodes.iter().cloned().map(Into::into).collect();

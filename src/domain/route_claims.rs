@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -74,7 +75,7 @@ impl fmt::Display for What {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {
     /// Its UID.
-    pub uid: String,
+    pub uid: Arc<str>,
     /// Creation time of the object.
     pub created: Timestamp,
     /// True if it serves the route at present.
@@ -84,9 +85,9 @@ pub struct Claimant {
 /// All claims, with the objects that claim and serve each route.
 #[derive(Debug, Default)]
 pub struct Claims {
-    routes: BTreeMap<Claim, Vec<Claimant>>,
+    routes: BTreeMap<Arc<Claim>, Vec<Claimant>>,
     /// The routes of each object, by its UID, so that a reconciliation does not search those of all other objects.
-    by_object: BTreeMap<String, BTreeSet<Claim>>,
+    by_object: BTreeMap<Arc<str>, Vec<Arc<Claim>>>,
 }
 
 /// Result of a claim.
@@ -105,7 +106,7 @@ impl Claims {
     /// for it, whichever was reconciled first.
     pub fn record_published(&mut self, uid: &str, created: Timestamp, published_routes: &[Claim]) {
         for route in self.by_object.get(uid).into_iter().flatten() {
-            for claimant in self.routes.get_mut(route).into_iter().flatten().filter(|claimant| claimant.uid == uid) {
+            for claimant in self.routes.get_mut(route).into_iter().flatten().filter(|claimant| *claimant.uid == *uid) {
                 claimant.published = published_routes.contains(route);
             }
         }
@@ -117,8 +118,8 @@ impl Claims {
     /// Replaces an object's earlier claims. It keeps the routes that it serves until it serves others, because it may have to return to
     /// them.
     pub fn claim(&mut self, uid: &str, created: Timestamp, wanted: &[Claim]) -> Claimed {
-        let serves = |route: &Claim| self.routes[route].iter().any(|claimant| claimant.uid == uid && claimant.published);
-        let given_up: Vec<Claim> =
+        let serves = |route: &Claim| self.routes[route].iter().any(|claimant| *claimant.uid == *uid && claimant.published);
+        let given_up: Vec<Arc<Claim>> =
             self.by_object.get(uid).into_iter().flatten().filter(|route| !wanted.contains(route) && !serves(route)).cloned().collect();
         let freed = self.give_up(uid, given_up);
         for route in wanted {
@@ -127,7 +128,7 @@ impl Claims {
         let taken = wanted.iter().filter_map(|claim| Some((claim, self.owner(claim, uid)?)));
         // The object that serves the route is named as the cause; others may wait for the same route.
         let (taken, owner) =
-            taken.min_by_key(|(_, owner)| !owner.published).map(|(claim, owner)| (claim.clone(), owner.uid.clone())).unzip();
+            taken.min_by_key(|(_, owner)| !owner.published).map(|(claim, owner)| (claim.clone(), owner.uid.to_string())).unzip();
         Claimed { taken, owner, freed }
     }
 
@@ -146,7 +147,7 @@ impl Claims {
 
     /// Reports whether an object serves all routes that it wants.
     pub fn publishes_all(&self, uid: &str, wanted: &[Claim]) -> bool {
-        let serves = |claim| self.routes.get(claim).into_iter().flatten().any(|claimant| claimant.uid == uid && claimant.published);
+        let serves = |claim| self.routes.get(claim).into_iter().flatten().any(|claimant| *claimant.uid == *uid && claimant.published);
         wanted.iter().all(serves)
     }
 
@@ -157,31 +158,39 @@ impl Claims {
 
     /// Returns the UIDs of all objects that claim or serve a route.
     pub fn objects(&self) -> impl Iterator<Item = &str> {
-        self.by_object.keys().map(String::as_str)
+        self.by_object.keys().map(|uid| &**uid)
     }
 
     fn claimant(&mut self, route: &Claim, uid: &str, created: Timestamp) -> &mut Claimant {
-        self.by_object.entry(uid.to_owned()).or_default().insert(route.clone());
-        let claimants = self.routes.entry(route.clone()).or_default();
+        let known = self.routes.get_key_value(route).map(|(route, _)| route.clone());
+        let route = known.unwrap_or_else(|| Arc::new(route.clone()));
+        let uid = self.by_object.get_key_value(uid).map_or_else(|| uid.into(), |(uid, _)| uid.clone());
+        let own = self.by_object.entry(uid.clone()).or_default();
+        if !own.contains(&route) {
+            own.reserve_exact(1);
+            own.push(route.clone());
+        }
+        // Nearly all routes have one claimant.
+        let claimants = self.routes.entry(route).or_insert_with(|| Vec::with_capacity(1));
         let at = claimants.iter().position(|claimant| claimant.uid == uid).unwrap_or_else(|| {
-            claimants.push(Claimant { uid: uid.to_owned(), created, published: false });
+            claimants.push(Claimant { uid, created, published: false });
             claimants.len() - 1
         });
         &mut claimants[at]
     }
 
-    fn give_up(&mut self, uid: &str, routes: Vec<Claim>) -> Vec<String> {
+    fn give_up(&mut self, uid: &str, routes: Vec<Arc<Claim>>) -> Vec<String> {
         let mut waiting = BTreeSet::new();
         for route in routes {
             if let Some(claimants) = self.routes.get_mut(&route) {
-                claimants.retain(|claimant| claimant.uid != uid);
+                claimants.retain(|claimant| *claimant.uid != *uid);
                 if claimants.is_empty() {
                     self.routes.remove(&route);
                 }
             }
-            waiting.extend(self.contenders(&route).filter(|claimant| claimant.uid != uid).map(|claimant| claimant.uid.clone()));
+            waiting.extend(self.contenders(&route).filter(|claimant| *claimant.uid != *uid).map(|claimant| claimant.uid.to_string()));
             if let Some(own) = self.by_object.get_mut(uid) {
-                own.remove(&route);
+                own.retain(|other| *other != route);
                 if own.is_empty() {
                     self.by_object.remove(uid);
                 }
@@ -198,15 +207,15 @@ impl Claims {
     /// Returns the owner of a claim, if it is another object.
     fn owner(&self, claim: &Claim, uid: &str) -> Option<&Claimant> {
         let rank = |claimant: &&Claimant| (!claimant.published, self.blocked(&claimant.uid), claimant.created, claimant.uid.clone());
-        let own = self.routes.get(claim).into_iter().flatten().find(|claimant| claimant.uid == uid);
-        let best = self.contenders(claim).filter(|claimant| claimant.uid != uid).min_by_key(rank)?;
+        let own = self.routes.get(claim).into_iter().flatten().find(|claimant| *claimant.uid == *uid);
+        let best = self.contenders(claim).filter(|claimant| *claimant.uid != *uid).min_by_key(rank)?;
         own.is_none_or(|own| rank(&best) < rank(&own)).then_some(best)
     }
 
     /// Reports whether another object serves a route that this object wants. Then this object cannot be published for now, and must not
     /// keep routes that it does not use from others that could use them.
     fn blocked(&self, uid: &str) -> bool {
-        let served_by_another = |claim| self.contenders(claim).any(|other| other.published && other.uid != uid);
+        let served_by_another = |claim: &Arc<Claim>| self.contenders(claim).any(|other| other.published && *other.uid != *uid);
         self.by_object.get(uid).into_iter().flatten().any(served_by_another)
     }
 }

@@ -65,6 +65,7 @@ impl Listed for RemoteSummary {
         }
         self.tags.truncate(MOST_TAGS);
         self.tags.iter_mut().for_each(|tag| shorten(&mut tag.name));
+        self.reduce_to_routes();
     }
 
     fn weight(&self) -> usize {
