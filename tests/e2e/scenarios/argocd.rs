@@ -1,10 +1,12 @@
 //! Argo CD: what the API server returns for our examples, after many reconciliations and an edit, differs from Git by nothing that Argo CD
 //! compares, and its health checks and actions work on real objects.
 
+use std::collections::BTreeMap;
+
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::harness::kubectl::kubectl;
+use crate::harness::kubectl::{Output, kubectl};
 use crate::harness::n8n::{answering, bad_cron};
 use crate::harness::world::{World, condition, current};
 use crate::scenarios::repository::Repository;
@@ -40,12 +42,26 @@ fn is_ours(object: &Value) -> bool {
     object["apiVersion"].as_str().is_some_and(|version| version.starts_with("weirkeeper.dev/"))
 }
 
-fn apply(world: &World, object: &Value, server_side: bool, more: &[&str]) -> String {
+/// Returns the objects of each namespace: one kubectl for many objects takes little more time than for one.
+fn by_namespace(all: &[Value]) -> BTreeMap<&str, Vec<&Value>> {
+    let mut found = BTreeMap::<&str, Vec<&Value>>::new();
+    for object in all {
+        found.entry(part(object, "namespace")).or_default().push(object);
+    }
+    found
+}
+
+/// Runs kubectl on objects of one namespace.
+fn on(world: &World, namespace: &str, objects: &[&Value], arguments: &[&str]) -> Output {
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+    kubectl(world, &[&["-n", namespace], arguments, &["-f", "-"]].concat(), Some(&list))
+}
+
+/// Applies objects of one namespace as Argo CD does.
+fn apply(world: &World, namespace: &str, objects: &[&Value], server_side: bool, more: &[&str]) -> String {
     let manager = format!("--field-manager={ARGO_CD}");
-    let mut arguments = vec!["-n", part(object, "namespace"), "apply", "-f", "-", &manager];
-    arguments.extend(if server_side { &["--server-side"][..] } else { &[] });
-    arguments.extend(more);
-    kubectl(world, &arguments, Some(object)).text()
+    let server_side = if server_side { &["--server-side"][..] } else { &[] };
+    on(world, namespace, objects, &[&["apply", manager.as_str()], server_side, more].concat()).text()
 }
 
 async fn live(world: &World, object: &Value) -> Value {
@@ -65,29 +81,38 @@ fn differences(git: &Value, live: &Value, at: &str) -> Vec<String> {
     }
 }
 
-/// Asserts that the live object is what Argo CD expects from Git, by both of its ways to compare.
-async fn hold_silent(world: &World, git: &Value, server_side: bool) {
-    let (kind, name) = (git["kind"].as_str().expect("a kind"), part(git, "name"));
-    let found = live(world, git).await;
-    assert_eq!(differences(git, &found, ""), Vec::<String>::new(), "{kind} {name}");
-    // Server-side diff: a dry run of Argo CD's apply changes nothing.
-    if server_side {
-        let predicted = apply(world, git, true, &["--dry-run=server", "-o", "json"]);
-        let mut predicted: Value = serde_json::from_str(&predicted).expect("JSON");
-        let mut unmanaged = found.clone();
-        for object in [&mut predicted, &mut unmanaged] {
-            object["metadata"].as_object_mut().expect("metadata").remove("managedFields");
+/// Asserts that the live objects are what Argo CD expects from Git, by both of its ways to compare.
+async fn hold_silent(world: &World, all: &[Value], server_side: bool) {
+    for (namespace, objects) in by_namespace(all) {
+        let mut live_objects = Vec::new();
+        for git in &objects {
+            let found = live(world, git).await;
+            assert_eq!(differences(git, &found, ""), Vec::<String>::new(), "{} {}", git["kind"], part(git, "name"));
+            if is_ours(git) {
+                hold_managed_fields(&found);
+                hold_generations(&found);
+            }
+            live_objects.push(found);
         }
-        assert_eq!(predicted, unmanaged, "{kind} {name}");
-    } else {
-        let said = apply(world, git, false, &[]);
-        assert!(said.trim_end().ends_with(" unchanged"), "{said}");
-        let difference = kubectl(world, &["-n", part(git, "namespace"), "diff", "-f", "-"], Some(git));
-        assert!(difference.ok && difference.out.is_empty(), "{difference:?}");
-    }
-    if is_ours(git) {
-        hold_managed_fields(&found);
-        hold_generations(&found);
+        // Server-side diff: a dry run of Argo CD's apply changes nothing.
+        if server_side {
+            let predicted = apply(world, namespace, &objects, true, &["--dry-run=server", "-o", "json"]);
+            let mut predicted: Value = serde_json::from_str(&predicted).expect("JSON");
+            let predicted =
+                if objects.len() == 1 { vec![predicted] } else { predicted["items"].as_array_mut().expect("a list").split_off(0) };
+            assert_eq!(predicted.len(), objects.len());
+            for (mut predicted, mut unmanaged) in predicted.into_iter().zip(live_objects) {
+                for object in [&mut predicted, &mut unmanaged] {
+                    object["metadata"].as_object_mut().expect("metadata").remove("managedFields");
+                }
+                assert_eq!(predicted, unmanaged, "{} {}", unmanaged["kind"], part(&unmanaged, "name"));
+            }
+        } else {
+            let said = apply(world, namespace, &objects, false, &[]);
+            assert_eq!(said.lines().filter(|line| line.ends_with(" unchanged")).count(), objects.len(), "{said}");
+            let difference = on(world, namespace, &objects, &["diff"]);
+            assert!(difference.ok && difference.out.is_empty(), "{difference:?}");
+        }
     }
 }
 
@@ -172,16 +197,14 @@ async fn stays_silent(name: &str, server_side: bool) {
     println!("{} objects of examples/", all.len());
     assert!(all.len() >= 30, "only {} objects", all.len());
     for phase in 0..2 {
-        for git in &all {
-            apply(&world, git, server_side, &[]);
+        for (namespace, objects) in by_namespace(&all) {
+            apply(&world, namespace, &objects, server_side, &[]);
         }
         for git in all.iter().filter(|git| is_ours(git)) {
             until_applied(&world, git).await;
         }
         reconcile_all(&world, &all, phase * ROUNDS / 2..(phase + 1) * ROUNDS / 2).await;
-        for git in &all {
-            hold_silent(&world, git, server_side).await;
-        }
+        hold_silent(&world, &all, server_side).await;
         for git in all.iter_mut().filter(|git| git["kind"] == "Workflow") {
             // A duration in another unit, empty lists, and defaults that are written out.
             for (field, value) in [
@@ -229,7 +252,7 @@ async fn fields_below_a_definition_have_owners_of_their_own_and_one_removed_from
         "spec": { "instanceRef": { "name": "main" }, "active": true, "definition": answering(&world.namespace, "1") },
     });
     git["spec"]["definition"]["settings"]["timezone"] = json!("Europe/Berlin");
-    apply(&world, &git, true, &[]);
+    apply(&world, &world.namespace, &[&git], true, &[]);
     world.until_ready("fields").await;
     let found = live(&world, &git).await;
     let managed = found["metadata"]["managedFields"].as_array().expect("managedFields");
@@ -238,11 +261,11 @@ async fn fields_below_a_definition_have_owners_of_their_own_and_one_removed_from
     // Maps are owned key by key, lists as a whole, as docs/argocd.md says.
     assert!(definition["f:settings"]["f:timezone"].is_object() && definition["f:nodes"] == json!({}), "{definition:#}");
     git["spec"]["definition"]["settings"].as_object_mut().expect("settings").remove("timezone");
-    apply(&world, &git, true, &[]);
+    apply(&world, &world.namespace, &[&git], true, &[]);
     world.until_ready("fields").await;
     let found = live(&world, &git).await;
     assert!(found["spec"]["definition"]["settings"].get("timezone").is_none(), "{found:#}");
-    hold_silent(&world, &git, true).await;
+    hold_silent(&world, std::slice::from_ref(&git), true).await;
 }
 
 /// Sends what Argo CD sends for an action, and returns the object.

@@ -41,18 +41,25 @@ pub fn prepare(stack: &Stack) {
 fn each_value_set_is_rendered_twice_alike_and_taken_by_the_api_server() {
     let stack = Stack::own(&["--without-n8n"]);
     prepare(&stack);
-    let (mut failures, mut table) = (Vec::new(), Vec::new());
+    let (mut failures, mut table, mut known) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (name, values) in value_sets::all() {
         let flags = ["--api-versions", "weirkeeper.dev/v1alpha1"];
         let text = render(&stack, "weirkeeper", NAMESPACE, &values, &flags);
         assert_eq!(text, render(&stack, "weirkeeper", NAMESPACE, &values, &flags), "{name}: two renderings differ");
         let objects = documents(&text);
-        let dry = ["apply", "--server-side", "--dry-run=server", "--force-conflicts", "--filename", "-"];
-        let taken = run(program(&stack, "kubectl", &dry), &text);
-        let accepted = taken.out.lines().filter(|line| line.ends_with("(server dry run)")).count();
-        if !taken.ok || accepted != objects.len() || !taken.err.is_empty() {
-            failures.push(format!("{name}: {accepted} of {} accepted: {}", objects.len(), taken.err));
+        // An object that an earlier value set rendered with the same text was accepted or reported there. Most are CRDs, which cost the API
+        // server much more than other objects.
+        let new: Vec<&str> = objects.iter().map(|one| one.text.as_str()).filter(|text| !known.contains(*text)).collect();
+        let mut accepted = objects.len() - new.len();
+        if !new.is_empty() {
+            let dry = ["apply", "--server-side", "--dry-run=server", "--force-conflicts", "--filename", "-"];
+            let taken = run(program(&stack, "kubectl", &dry), &new.join("\n---\n"));
+            accepted += taken.out.lines().filter(|line| line.ends_with("(server dry run)")).count();
+            if !taken.ok || accepted != objects.len() || !taken.err.is_empty() {
+                failures.push(format!("{name}: {accepted} of {} accepted: {}", objects.len(), taken.err));
+            }
         }
+        known.extend(new.into_iter().map(str::to_owned));
         table.push(format!("| {name} | {} | {accepted} accepted |", objects.len()));
     }
     say(&format!("| value set | objects | dry run |\n| --- | --- | --- |\n{}", table.join("\n")));
@@ -144,7 +151,7 @@ fn every_flag_of_the_operator_can_be_set() {
     let stack = Stack::shared();
     let mut set = BTreeSet::new();
     for (_, values) in value_sets::all() {
-        let objects = documents(&render(&stack, "weirkeeper", NAMESPACE, &values, &["--no-hooks"]));
+        let objects = documents(&render(&stack, "weirkeeper", NAMESPACE, &values, &["--show-only", "templates/deployment.yaml"]));
         let deployment = objects.iter().find(|one| one.object["kind"] == "Deployment").expect("a Deployment");
         let container = &deployment.object["spec"]["template"]["spec"]["containers"][0];
         let args = container["args"].as_array().expect("args").iter().filter_map(Value::as_str);
