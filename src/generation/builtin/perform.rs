@@ -116,7 +116,7 @@ fn is_read(operation: &Operation) -> bool {
 }
 
 fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str, nouns: &[&str]) -> Result<(), String> {
-    // What is asked for is a number or a selection, and these would be all records.
+    // The request is for a number or a selection, and these would be all records.
     let due = clause
         .items
         .windows(2)

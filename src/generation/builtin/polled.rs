@@ -23,7 +23,7 @@ pub(super) fn read_instead<'l>(clauses: &mut Vec<Clause>, lexicon: &'l Lexicon) 
     };
     let at = clauses.iter().position(|clause| {
         let events = clause.role == Role::Start && clause.items.iter().any(|item| item.among(COMES));
-        // What the clause says beyond the record and its place would be lost.
+        // Words beyond the record and its place would be lost.
         let bare = clause.items.iter().all(|item| !item.is_value() && item.kind != Kind::Host && item.vendor.is_none());
         events && bare && clause.items.iter().filter(|item| item.service.is_some()).count() == 1
     })?;

@@ -282,7 +282,7 @@ pub(super) fn is_feed(item: &Item) -> bool {
 fn begin(flow: &mut Flow<'_>, id: &str, kind: &str, event: Option<&str>, noun: &str) {
     flow.extend(id);
     let data = Data::of(id, kind, event);
-    // What is not known of a service's event is a record as it is.
+    // An unknown event of a service is a record as it is.
     let raw = data.fields.is_empty() && data.open.is_none();
     flow.data = Data { noun: noun.to_owned(), raw, ..data };
 }

@@ -132,16 +132,14 @@ fn the_symbols_of_credentials_are_known_if_each_is_mapped_and_no_kept_version_is
 
 #[test]
 fn executions_leave_the_health_as_it_is_if_there_are_none_or_all_of_a_healthy_version_succeeded() {
-    let stands = |healthy: &str, decided: &str, executions, failed| {
-        let at = "2026-11-30T10:00:00.123000Z";
-        let condition = |kind: &str, status: &str| json!({ "type": kind, "status": status, "reason": "Succeeded", "message": "", "lastTransitionTime": "2026-11-30T10:00:00Z", "observedGeneration": 2 });
-        indexed(json!({ "observedGeneration": 2, "n8nWorkflowId": "w", "activeVersion": 1, "publishedAt": at, "healthDecidedFor": decided, "confirmed": { "name": "a" },
-            "history": [{ "version": 1, "digest": "d", "revision": "r", "result": "Good", "source": "Definition", "createdAt": "2026-11-30T10:00:00Z", "n8nVersionId": "v" }],
-            "conditions": [condition("Ready", "True"), condition("Healthy", healthy)] }))
+    let at = "2026-11-30T10:00:00.123000Z";
+    let stands = |failing: bool, decided: Option<&str>, executions, failed| {
+        indexed(json!({ "observedGeneration": 2, "n8nWorkflowId": "w", "activeVersion": 1, "publishedAt": at, "complete": true,
+            "healthDecidedFor": decided, "healthFailing": failing, "confirmed": { "name": "a" },
+            "history": [{ "version": 1, "digest": "d", "revision": "r", "result": "Good", "source": "Definition", "createdAt": "2026-11-30T10:00:00Z", "n8nVersionId": "v" }] }))
         .health_stands(executions, failed)
     };
-    let at = "2026-11-30T10:00:00.123000Z";
-    assert!(stands("True", at, 0, 0) && stands("True", at, 9, 0) && stands("False", at, 0, 0));
-    assert!(!stands("True", at, 9, 1) && !stands("Unknown", at, 9, 0), "a reconciliation decides");
-    assert!(!stands("True", "2026-11-30T09:00:00.123000Z", 9, 0), "that was decided for another publication");
+    assert!(stands(false, Some(at), 0, 0) && stands(false, Some(at), 9, 0) && stands(true, Some(at), 0, 0));
+    assert!(!stands(false, Some(at), 9, 1) && !stands(true, Some(at), 9, 0) && !stands(false, None, 9, 0), "a reconciliation decides");
+    assert!(!stands(false, Some("2026-11-30T09:00:00.123000Z"), 9, 0), "that was decided for another publication");
 }

@@ -23,7 +23,7 @@ use crate::standin::{Fault, Options, Rule, StandIn};
 /// Objects that the operator writes or could write to; Secrets are where values belong.
 const KINDS: [&str; 9] = ["n8nc", "nwf", "n8ni", "nwfp", "nmp", "events", "controllerrevisions", "configmaps", "leases"];
 
-/// What people see, beside objects.
+/// Output that people see, beside objects.
 const WEBHOOK: &str = "answer of the webhook";
 const COMMAND: &str = "output of the command";
 const SEEN: [&str; 4] = ["log", "metrics", WEBHOOK, COMMAND];
@@ -135,7 +135,7 @@ impl Places<'_> {
         let _ = client.get(format!("{}/api/v1/namespaces?labelSelector={encoded}", self.kubernetes.url)).send().await;
         let _ = client.post(format!("{}/api/v1/namespaces", self.kubernetes.url)).body(value.clone()).send().await;
         let asked = json!({ "model": "scripted", "messages": [{ "role": "user", "content": value }] });
-        for model in self.model {
+        if let Some(model) = self.model {
             let _ = client.post(format!("{}/chat/completions", model.base_url())).body(asked.to_string()).send().await;
         }
         self.plant_for_n8n().await;

@@ -99,8 +99,8 @@ async fn texts_within_json_reach_the_service_whatever_they_begin_with() {
     let template = json!({ "headers": { "x-api-key": "{{key}}" } }).to_string();
     let headers = |value: &str| json!({ "headers": json!({ "values": [{ "name": "x-api-key", "value": value }] }).to_string() });
     let placeholders = |value: &str| json!({ "template": template, "placeholderValues": json!({ "key": value }).to_string() });
-    let kinds: [(&str, &dyn Fn(&str) -> Value); 2] = [("httpMultipleHeadersAuth", &headers), ("httpTemplatedCustomAuth", &placeholders)];
-    for (kind, keys) in kinds {
+    for kind in ["httpMultipleHeadersAuth", "httpTemplatedCustomAuth"] {
+        let keys = |value: &str| if kind == "httpMultipleHeadersAuth" { headers(value) } else { placeholders(value) };
         let name = kind.to_lowercase();
         let path = format!("{}/{name}", world.namespace);
         let mut definition = calling(&path, &server.url(), "any");
