@@ -28,6 +28,7 @@ mod events;
 mod expressions;
 mod failed_versions;
 mod failover;
+mod fairness;
 mod faults;
 mod features;
 mod fixtures;

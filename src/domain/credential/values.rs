@@ -156,14 +156,11 @@ fn convert(wanted: &FieldType, text: &str, evaluated: bool) -> Result<TypedValue
         FieldType::Boolean => TypedValue::Boolean(line.trim().parse().map_err(|_| "true or false".to_owned())?),
         FieldType::JsonText | FieldType::Nested => {
             let mut json: Value = serde_json::from_str(text).map_err(|_| "JSON".to_owned())?;
-            match wanted {
-                FieldType::Nested => {
-                    literal_texts(&mut json);
-                    TypedValue::Nested(json.to_string().into())
-                }
-                _ if evaluated && literal_texts(&mut json) => TypedValue::Text(json.to_string().into()),
-                _ => TypedValue::Text(line.into()),
-            }
+            let nested = matches!(wanted, FieldType::Nested);
+            let changed = (nested || evaluated) && literal_texts(&mut json);
+            // What is not changed is sent as it is written.
+            let text = if changed { json.to_string() } else { text.to_owned() };
+            if nested { TypedValue::Nested(text.into()) } else { TypedValue::Text(one_line_text(&text).into()) }
         }
     })
 }

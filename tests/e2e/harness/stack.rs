@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -108,7 +109,7 @@ impl Stack {
             flags.extend(["--shape", shape.as_str()]);
         }
         run(&["up", "--dir", dir.to_str().expect("a readable path")], &flags);
-        OwnStack { stack: Self::at(&dir) }
+        OwnStack { stack: Self::at(&dir), guard: guard(&dir) }
     }
 
     /// Returns the components that do not run.
@@ -211,6 +212,7 @@ pub fn say(line: &str) {
 /// A stack that ends when dropped.
 pub struct OwnStack {
     stack: Stack,
+    guard: Child,
 }
 
 impl std::ops::Deref for OwnStack {
@@ -223,8 +225,19 @@ impl std::ops::Deref for OwnStack {
 impl Drop for OwnStack {
     fn drop(&mut self) {
         self.stack.tell(&["down"]);
+        let _ = self.guard.stdin.take().expect("it was piped").write_all(b"released\n");
+        let _ = self.guard.wait();
         let _ = std::fs::remove_dir_all(&self.stack.dir);
     }
+}
+
+/// Starts a process that ends the stack in a folder if this program is ended before it is dropped: only this program holds the pipe of its
+/// standard input open. It has a process group of its own, because an interrupted run ends this program's.
+fn guard(dir: &Path) -> Child {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(PROGRAM);
+    let mut command = Command::new("sh");
+    command.args(["-c", "read -r word || exec node \"$@\"", "guard"]).arg(program).args(["down", "--dir"]).arg(dir);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().expect("sh runs")
 }
 
 fn run(command: &[&str], flags: &[&str]) -> String {

@@ -26,7 +26,7 @@ fn handled<'a>(token: &'a str) -> impl Fn(&Value) -> bool + 'a {
     move |object| object["status"]["lastHandledRequestedAt"] == token
 }
 
-async fn until_fired(standin: &StandIn, rule: usize) {
+pub(super) async fn until_fired(standin: &StandIn, rule: usize) {
     let started = std::time::Instant::now();
     while standin.faults().fired(rule) == 0 {
         assert!(started.elapsed() < PATIENCE, "the request does not come");

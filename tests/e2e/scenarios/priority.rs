@@ -91,17 +91,19 @@ async fn fleet(name: &str) -> (StandIn, World, Vec<String>) {
     let (standin, mut world) = World::on_stand_in(name, json!({ "interval": "1h", "requestTimeout": "5m" })).await;
     world.operator.restart_with(&["--concurrency", &SLOTS.to_string()]);
     let names: Vec<String> = (0..WORKFLOWS).map(|number| format!("w{number:02}")).collect();
-    // Where a policy applies, each is read after a start; otherwise one listing would confirm all.
-    let spec = json!({ "deniedNodeTypes": ["n8n-nodes-base.ssh"] });
-    world
-        .apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPolicy", "metadata": { "name": "any" }, "spec": spec }))
-        .await;
+    rules(&world, "n8n-nodes-base.ssh").await;
     source(&world, "1").await;
     let from = json!({ "configMapKeyRef": { "name": "source", "key": "workflow.json" } });
     world.workflow("mapped", json!({ "active": true, "interval": "1h", "definitionFrom": from })).await;
     world.until_ready("mapped").await;
     all(&world, &names, "1").await;
     (standin, world, names)
+}
+
+/// Applies a policy. If it was changed while no operator ran, each workflow is read after the start; otherwise one listing would confirm all.
+async fn rules(world: &World, denied: &str) {
+    let (metadata, spec) = (json!({ "name": "any" }), json!({ "deniedNodeTypes": [denied] }));
+    world.apply(json!({ "apiVersion": "weirkeeper.dev/v1alpha1", "kind": "WorkflowPolicy", "metadata": metadata, "spec": spec })).await;
 }
 
 async fn source(world: &World, version: &str) {
@@ -116,6 +118,7 @@ async fn changes_made_while_the_operator_was_down_are_reconciled_ahead_of_the_qu
     let (standin, mut world, names) = fleet("away").await;
     all(&world, &names[35..36], "2").await;
     world.operator.kill();
+    rules(&world, "n8n-nodes-base.git").await;
     world.annotate("Workflow", &names[35], "pinned-version", json!("1")).await;
     world.annotate("Workflow", &names[36], "requested-at", json!("now")).await;
     world.annotate("Workflow", &names[37], "reset-at", json!("now")).await;
@@ -148,6 +151,7 @@ async fn a_change_moves_a_queued_workflow_ahead() {
     let second: Vec<String> = names.iter().step_by(10).cloned().collect();
     all(&world, &second, "2").await;
     world.operator.kill();
+    rules(&world, "n8n-nodes-base.git").await;
     // The log is that of every process, and the one before moved some ahead, too.
     let before = overtaken(&world);
     let gate = Gate::shut();
