@@ -158,7 +158,7 @@ fn convert(wanted: &FieldType, text: &str, evaluated: bool) -> Result<TypedValue
             let mut json: Value = serde_json::from_str(text).map_err(|_| "JSON".to_owned())?;
             let nested = matches!(wanted, FieldType::Nested);
             let changed = (nested || evaluated) && literal_texts(&mut json);
-            // What is not changed is sent as it is written.
+            // Without a change, the text is sent as it is written.
             let text = if changed { json.to_string() } else { text.to_owned() };
             if nested { TypedValue::Nested(text.into()) } else { TypedValue::Text(one_line_text(&text).into()) }
         }
