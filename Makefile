@@ -86,7 +86,7 @@ demo: ## run the demo (on KUBECONFIG, N8N_URL and N8N_API_KEY when they are set)
 	fi
 
 bench: ## run the benchmarks on a real stack
-	$(STACK) run --meanwhile '$(CARGO) bench --no-run --locked --bench figures' -- $(CARGO) bench --locked --bench figures
+	$(STACK) run --meanwhile '$(CARGO) bench --no-run --locked --bench figures' -- env MALLOC_ARENA_MAX=1 $(CARGO) bench --locked --bench figures
 
 bench-beside: ## compare the validator with the npm package n8n-mcp, whose folder WEIRKEEPER_N8N_MCP names (no stack needed)
 	$(CARGO) bench --locked --bench figures -- beside

@@ -20,7 +20,3 @@ pub mod n8n;
 pub mod text;
 pub mod validator;
 pub mod webhook;
-
-/// Allocator of the operator, its tests and its benchmarks, for the reasons in docs/decisions/0038-an-allocator.md.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
