@@ -97,17 +97,20 @@ fn symbol(mapping: &CredentialMapping) -> Option<String> {
 
 /// Returns the symbol of the credential that these mappings give to a definition's name for it; None if none does.
 pub fn mapped_symbol(mappings: &[CredentialMapping], kind: &str, called: &str) -> Option<CredentialSymbol> {
-    let mapping = mappings.iter().find(|mapping| mapping.name == called && mapping.kind.as_deref().is_none_or(|wanted| wanted == kind))?;
+    let (_, mapping) = mapping_named(mappings, kind, |name| name == called)?;
     Some(CredentialSymbol { kind: kind.to_owned(), symbol: symbol(mapping)? })
 }
 
 /// Returns the mapping of a credential of the definition, with its index in `spec.credentials`.
 pub fn mapping_of<'s>(spec: &'s WorkflowSpec, kind: &str, entry: &Value) -> Option<(usize, &'s CredentialMapping)> {
     let (name, id) = (text(entry, "name").or_else(|| entry.as_str()), text(entry, "id"));
-    spec.credentials.iter().enumerate().find(|(_, mapping)| {
-        (Some(mapping.name.as_str()) == name || Some(mapping.name.as_str()) == id)
-            && mapping.kind.as_deref().is_none_or(|wanted| wanted == kind)
-    })
+    mapping_named(&spec.credentials, kind, |mapped| Some(mapped) == name || Some(mapped) == id)
+}
+
+/// Returns the first mapping for this type whose name in the definition fits, with its index.
+fn mapping_named<'m>(mappings: &'m [CredentialMapping], kind: &str, fits: impl Fn(&str) -> bool) -> Option<(usize, &'m CredentialMapping)> {
+    let is_for = |mapping: &CredentialMapping| mapping.kind.as_deref().is_none_or(|wanted| wanted == kind);
+    mappings.iter().enumerate().find(|(_, mapping)| fits(&mapping.name) && is_for(mapping))
 }
 
 /// Returns the types of the credentials of a definition that the entry of `spec.credentials` at an index maps.
