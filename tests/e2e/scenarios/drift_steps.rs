@@ -82,6 +82,8 @@ struct Subject {
     path: String,
     id: String,
     credential: Option<String>,
+    /// A draft that nobody published is reported and kept, in later rounds, too.
+    draft: bool,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,8 +146,9 @@ async fn run(name: &str, target: &Target, interval: Duration) {
                 }
             })
             .await;
-        for subject in &mut subjects[..CHANGED] {
+        for (subject, (_, steps)) in subjects.iter_mut().zip(&plans) {
             subject.id = id(&world.until_ready(&subject.name).await);
+            subject.draft |= leave_a_draft(steps);
         }
     }
     let kinds: BTreeMap<String, usize> =
@@ -205,11 +208,8 @@ async fn change_and_watch(
 async fn has_converged(world: &World, subject: &Subject, steps: &[Step], object: &Value) -> bool {
     let Some(id) = object["status"]["n8nWorkflowId"].as_str() else { return false };
     let workflow = world.n8n.workflow(id).await;
-    // A draft that nobody published is reported and kept.
-    let draft =
-        steps.iter().any(|step| matches!(step, Step::SaveDraft(_) | Step::SaveAndPublish(_) | Step::PublishEarlier | Step::Unarchive));
     let drifted = condition(object, "Drifted")["reason"] == "DraftEdited";
-    let published = if draft && drifted { &workflow["activeVersion"] } else { &workflow };
+    let published = if drifted && (subject.draft || leave_a_draft(steps)) { &workflow["activeVersion"] } else { &workflow };
     let value = &published["nodes"][1]["parameters"]["assignments"]["assignments"][0]["value"];
     let mark = workflow["settings"]["customTelemetryTags"].to_string();
     let tagged = workflow["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag["name"] == "swept"));
@@ -222,6 +222,10 @@ async fn has_converged(world: &World, subject: &Subject, steps: &[Step], object:
         && mark.contains(&subject.name)
         && tagged
         && ready(object)
+}
+
+fn leave_a_draft(steps: &[Step]) -> bool {
+    steps.iter().any(|step| matches!(step, Step::SaveDraft(_) | Step::SaveAndPublish(_) | Step::PublishEarlier | Step::Unarchive))
 }
 
 async fn subject(world: &World, number: usize, project: Option<&str>, interval: Duration) -> Subject {
@@ -242,7 +246,7 @@ async fn subject(world: &World, number: usize, project: Option<&str>, interval: 
     spec["definition"] = definition;
     world.workflow(&name, spec).await;
     let id = id(&world.until_ready(&name).await);
-    Subject { name, path, id, credential: with_credential.then_some(credential) }
+    Subject { name, path, id, credential: with_credential.then_some(credential), draft: false }
 }
 
 async fn credential_id(n8n: &N8n, name: &str) -> Option<String> {
