@@ -78,7 +78,7 @@ pub async fn cold_start(world: &mut World, objects: usize, figure: &str) {
 /// Returns the sum of the series of a metric whose names begin like this.
 pub fn metric(metrics: &str, name: &str) -> f64 {
     let lines = metrics.lines().filter(|line| line.starts_with(name));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).fold(0.0, |sum, value| sum + value)
 }
 
 /// Returns the number of requests that the operator has sent to n8n.

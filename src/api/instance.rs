@@ -293,8 +293,8 @@ pub struct N8nInstanceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reset_at: Option<String>,
-    /// True while most managed workflows are missing at `spec.url`, so that another n8n may answer there. Nothing is written until
-    /// `weirkeeper.dev/reset-at` is set.
+    /// True while many managed workflows (more than 5, and more than 10 %) are missing at `spec.url`, so that another n8n may answer
+    /// there. Nothing is written until `weirkeeper.dev/reset-at` is set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub identity_suspect: bool,
     /// Time since which n8n could not be asked. Ready stays True for three intervals from then.

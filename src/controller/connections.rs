@@ -33,6 +33,11 @@ use crate::n8n::{ClientSettings, List, N8nClient, N8nError, N8nMetrics};
 /// Maximum age of a list of credentials that contains every credential that is looked up.
 pub const CREDENTIALS_FRESH_FOR: Duration = Duration::from_secs(60);
 
+/// Returns the maximum age of such a list for an object with this interval, a fifth of it: a change in n8n is to be seen within the interval.
+pub fn credentials_fresh_for(interval: Duration) -> Duration {
+    CREDENTIALS_FRESH_FOR.min(interval / 5)
+}
+
 /// Time for which n8n's schema of a credential type is kept. The types change with n8n and its community packages.
 const SCHEMA_FRESH_FOR: Duration = Duration::from_secs(600);
 
@@ -239,9 +244,9 @@ impl Connection {
         Some(status_bounds::annotation(value).trim()).filter(|value| !value.is_empty())
     }
 
-    /// Returns the credentials of the instance; `fresh` reads them again.
-    pub async fn credentials(&self, fresh: bool) -> Result<Arc<List<RemoteCredential>>, N8nError> {
-        match self.credentials.recent(CREDENTIALS_FRESH_FOR).filter(|_| !fresh) {
+    /// Returns the credentials of the instance as they were at most so long ago; they are read again for an age of zero.
+    pub async fn credentials(&self, max_age: Duration) -> Result<Arc<List<RemoteCredential>>, N8nError> {
+        match self.credentials.recent(max_age) {
             Some(list) => Ok(list),
             None => self.credentials.read(self.client.list_credentials()).await,
         }
@@ -337,12 +342,18 @@ mod tests {
         })
         .await;
         let connection = Arc::new(connection(n8n.settings()));
-        let first = connection.credentials(false).await.unwrap();
+        let first = connection.credentials(CREDENTIALS_FRESH_FOR).await.unwrap();
         let other = connection.clone();
-        let running = tokio::spawn(async move { other.credentials(true).await });
+        let running = tokio::spawn(async move { other.credentials(Duration::ZERO).await });
         n8n.until_asked(2).await;
-        assert!(Arc::ptr_eq(&first, &at_once(connection.credentials(false)).await.unwrap()));
+        assert!(Arc::ptr_eq(&first, &at_once(connection.credentials(CREDENTIALS_FRESH_FOR)).await.unwrap()));
         running.abort();
+    }
+
+    #[test]
+    fn a_list_of_credentials_is_at_most_a_minute_and_a_fifth_of_the_interval_old() {
+        let of = |seconds| credentials_fresh_for(Duration::from_secs(seconds)).as_secs();
+        assert_eq!([of(10), of(20), of(300), of(3600)], [2, 4, 60, 60]);
     }
 
     #[tokio::test]

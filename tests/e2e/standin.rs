@@ -48,6 +48,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::harness::stack::{PUBLICATION_SERVICE, met_n8n, note_shape, shape};
@@ -58,6 +59,10 @@ pub(crate) use node_types::Installed;
 pub(crate) use routes::all_scopes as every_scope;
 use site::Site;
 pub(crate) use wire_log::{Entry, WireLog};
+
+/// Node's `headersTimeout` and `keepAliveTimeout`.
+const FIRST_REQUEST: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Configuration of the stand-in. All of it but the seed can be changed while it runs.
 #[derive(Clone, Debug)]
@@ -294,18 +299,38 @@ fn listen(runtime: &Runtime, site: &Arc<Site>, address: SocketAddr) -> Listener 
             let _ = stream.set_nodelay(true);
             let site = Arc::clone(&site);
             connections.spawn(async move {
-                let service = hyper::service::service_fn(|request| Arc::clone(&site).serve(request));
-                // Idle connections end after 5 s, as those of Node do.
+                // Requests under way, and those that were answered.
+                let (progress, progressed) = watch::channel((0_usize, 0_usize));
+                let service = hyper::service::service_fn(|request| async {
+                    progress.send_modify(|(running, _)| *running += 1);
+                    let response = Arc::clone(&site).serve(request).await.map_err(std::io::Error::other);
+                    progress.send_modify(|(running, answered)| (*running, *answered) = (*running - 1, *answered + 1));
+                    response
+                });
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
-                    .header_read_timeout(Duration::from_secs(5))
+                    .header_read_timeout(FIRST_REQUEST)
                     .serve_connection(TokioIo::new(stream), service);
-                // Faults end connections with errors.
-                let _ = connection.await;
+                tokio::select! {
+                    // Faults end connections with errors.
+                    _ = connection => {}
+                    () = idle(progressed) => {}
+                }
             });
         }
     });
     Listener { abort: task.abort_handle(), gone }
+}
+
+/// Ends when no request is under way for five seconds after one was answered.
+async fn idle(mut progress: watch::Receiver<(usize, usize)>) {
+    loop {
+        let is_idle = matches!(*progress.borrow_and_update(), (0, 1..));
+        let longest = if is_idle { IDLE } else { Duration::MAX };
+        if tokio::time::timeout(longest, progress.changed()).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Creates a key that looks like n8n's. It is generated, so that no file contains one.

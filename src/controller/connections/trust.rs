@@ -28,11 +28,11 @@ pub fn check(instance: &N8nInstance, suspect: bool) -> Result<(), ReconcileError
     Ok(())
 }
 
-/// Returns the error for an origin from which most of its bound workflows vanished together.
+/// Returns the error for an origin from which many of its bound workflows vanished together.
 pub fn emptied() -> ReconcileError {
     ReconcileError::denied(
         Reason::IdentityChanged,
-        "most managed workflows vanished together: another n8n, or an emptied one, answers at spec.url of the N8nInstance. Nothing is written to it until the annotation weirkeeper.dev/reset-at is set on the N8nInstance",
+        "many managed workflows vanished together (more than 5, and more than 10 %): another n8n, or an emptied one, seems to answer at spec.url of the N8nInstance. Nothing is written to it until the annotation weirkeeper.dev/reset-at is set on the N8nInstance",
     )
 }
 

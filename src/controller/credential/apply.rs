@@ -149,7 +149,7 @@ async fn update(
         Err(error) => {
             if matches!(error, N8nError::NotFound { .. }) {
                 // The shared list still shows it.
-                connection.credentials(true).await?;
+                connection.credentials(Duration::ZERO).await?;
             }
             return Err(failed(rec, error));
         }

@@ -11,7 +11,7 @@ use super::reconciliation::Reconciliation;
 use crate::api::credential_status::CredentialOrigin;
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
-use crate::controller::connections::{CREDENTIALS_FRESH_FOR, Connection};
+use crate::controller::connections::{CREDENTIALS_FRESH_FOR, Connection, credentials_fresh_for};
 use crate::domain::access::{Use, may_use, no_credential_adoption};
 use crate::domain::credential::identity::{Claim, Decision, ListedCredential, claimed, decide, owned_by_previous};
 use crate::domain::credential::mark::CredentialMark;
@@ -48,13 +48,13 @@ pub(super) async fn bind(rec: &mut Reconciliation<'_>, connection: &Connection) 
     let newcomer = recorded.is_none() && rec.status.creating_since.is_none() && rec.spec().adopt.is_none();
     let (mark, now) = (rec.mark(), Timestamp::now());
     if newcomer {
-        let listed = listed(&*connection.credentials(false).await?);
+        let listed = listed(&*connection.credentials(CREDENTIALS_FRESH_FOR).await?);
         let claim = Claim { mark: &mark, adopt: None, claimed: false, restored_from: connection.restored_from(), late_until: None };
         if decide(claim, &listed, now) == Ok(Decision::Create) {
             return Ok(Bound::ToCreate);
         }
     }
-    let all = connection.credentials(true).await?;
+    let all = connection.credentials(Duration::ZERO).await?;
     let listed = listed(&all);
     if recorded.is_some() {
         check_instance_identity(rec, connection, &listed)?;
@@ -105,7 +105,7 @@ async fn unchanged(rec: &Reconciliation<'_>, connection: &Connection, id: &str) 
     if rec.spec().interval.get() < CREDENTIALS_FRESH_FOR {
         return Ok(None);
     }
-    let list = connection.credentials(false).await?;
+    let list = connection.credentials(credentials_fresh_for(rec.spec().interval.get())).await?;
     let listed = list.items.iter().find(|one| one.id == id);
     let status = &rec.status;
     let same = |one: &&RemoteCredential| {

@@ -106,13 +106,13 @@ async fn dispose_remote(rec: &mut Reconciliation<'_>) -> Result<(), ReconcileErr
         Some(id) => {
             let found = connection.client.get_credential(id).await?;
             if found.is_none() {
-                check_instance_identity(rec, &connection, &listed(&*connection.credentials(true).await?))?;
+                check_instance_identity(rec, &connection, &listed(&*connection.credentials(Duration::ZERO).await?))?;
             }
             found.filter(|remote| is_own(rec, &connection, remote))
         }
         // A create was announced: the credential that it made, or may still make, must not be left behind.
         None => {
-            let (all, mark) = (connection.credentials(true).await?, rec.mark());
+            let (all, mark) = (connection.credentials(Duration::ZERO).await?, rec.mark());
             let own = listed(&all).into_iter().find(|one| one.mark.as_ref() == Some(&mark));
             match own {
                 Some(own) => all.items.iter().find(|one| one.id == own.id).cloned(),

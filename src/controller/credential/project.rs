@@ -1,12 +1,14 @@
 //! The project in n8n that `spec.project` names.
 
+use std::time::Duration;
+
 use kube::runtime::events::EventType;
 
 use super::drift;
 use super::reconciliation::Reconciliation;
 use crate::api::reason::Reason;
 use crate::api::workflow::DriftPolicy;
-use crate::controller::connections::{Connection, errors};
+use crate::controller::connections::{Connection, credentials_fresh_for, errors};
 use crate::domain::access::{Use, may_use, no_project};
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
@@ -33,7 +35,8 @@ pub(super) async fn place(rec: &mut Reconciliation<'_>, connection: &Connection)
     };
     // A list that others share suffices to notice a move, but not to act on it.
     let known = rec.status.project.as_ref() == Some(&project);
-    let mut current = holder(&*connection.credentials(!known).await?, &id);
+    let max_age = if known { credentials_fresh_for(rec.spec().interval.get()) } else { Duration::ZERO };
+    let mut current = holder(&*connection.credentials(max_age).await?, &id);
     if known {
         if current.as_ref().is_none_or(|current| *current == project) {
             return Ok(None);
@@ -41,14 +44,14 @@ pub(super) async fn place(rec: &mut Reconciliation<'_>, connection: &Connection)
         if rec.spec().drift_policy != DriftPolicy::Revert {
             return Ok(drift::leave(rec, &format!("credential {id} was moved to another project in n8n")));
         }
-        current = holder(&*connection.credentials(true).await?, &id);
+        current = holder(&*connection.credentials(Duration::ZERO).await?, &id);
     }
     if current.as_ref() != Some(&project) {
         connection.trusted()?;
         connection.client.transfer_credential(&id, &project).await.map_err(errors::project_error)?;
         rec.ctx.metrics.credential_write("move");
         // The list that others share shows where it was before.
-        connection.credentials(true).await?;
+        connection.credentials(Duration::ZERO).await?;
         if known {
             let note = format!("credential {id} was moved to another project in n8n; it is in that of the spec again");
             rec.record_event(EventType::Warning, Reason::DriftReverted, note);

@@ -1,13 +1,14 @@
 //! Part of step 3, reads both: the credentials of a version on this instance.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use kube::ResourceExt;
 
 use super::reconciliation::Reconciliation;
 use crate::api::reason::Reason;
 use crate::api::required_credential::CredentialState;
-use crate::controller::connections::Connection;
+use crate::controller::connections::{Connection, credentials_fresh_for};
 use crate::controller::context::Context;
 use crate::document::definition::Definition;
 use crate::domain::access::{Use, may_use, no_credential};
@@ -88,8 +89,8 @@ pub(super) async fn look_up(
     if symbols.iter().all(|symbol| matches!(symbol.means(), Means::Unmapped(_))) {
         found = find(scope, &symbols, &[], (adopted, served));
     } else {
-        for fresh in [false, true] {
-            let known = connection.credentials(fresh).await?;
+        for max_age in [credentials_fresh_for(rec.spec().interval.get()), Duration::ZERO] {
+            let known = connection.credentials(max_age).await?;
             found = find(scope, &symbols, &known.items, (adopted, served));
             if !found.outdated {
                 break;

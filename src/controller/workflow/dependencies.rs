@@ -8,7 +8,7 @@ use super::credentials::{CredentialScope, id_of};
 use super::policy::versions_of;
 use super::reconciliation::Reconciliation;
 use crate::api::instance::Grant;
-use crate::controller::connections::Connection;
+use crate::controller::connections::{CREDENTIALS_FRESH_FOR, Connection};
 use crate::controller::context::Context;
 use crate::domain::remote::RemoteCredential;
 use crate::domain::render::{CredentialSymbol, mapped_symbol};
@@ -29,7 +29,7 @@ impl InstanceFacts {
     /// Reads the facts that are needed: the credentials, and the catalogue for Workflows of other namespaces. Facts that cannot be read are
     /// unknown.
     pub(super) async fn read(ctx: &Context, connection: &Connection, credentials: bool, catalog: bool) -> Self {
-        let credentials = if credentials { connection.credentials(false).await.ok() } else { None };
+        let credentials = if credentials { connection.credentials(CREDENTIALS_FRESH_FOR).await.ok() } else { None };
         let catalog = if catalog { ctx.catalogs.of(&connection.instance).await.ok() } else { None };
         let catalog = catalog.map(|loaded| format!("{} {:?}", loaded.id, loaded.catalog().index().n8n));
         Self { credentials, catalog }

@@ -9,7 +9,7 @@ use super::reconciliation::Reconciliation;
 use crate::api::condition::{ConditionStatus, ConditionType};
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
-use crate::controller::connections::Connection;
+use crate::controller::connections::{Connection, credentials_fresh_for};
 use crate::document::definition::Definition;
 use crate::domain::access::{Use, may_use};
 use crate::domain::error::ReconcileError;
@@ -173,7 +173,7 @@ async fn check_reach(rec: &Reconciliation<'_>, connection: &Connection, definiti
     // A grant may name a credential by its name, which only n8n knows for sure.
     let by_name = found.credentials.iter().any(|(id, _)| !granted(Use::Credential { id, name: id }));
     let known = match by_name {
-        true => Some(connection.credentials(false).await?),
+        true => Some(connection.credentials(credentials_fresh_for(rec.spec().interval.get())).await?),
         false => None,
     };
     let known = known.as_ref().map_or(&[][..], |list| &list.items);

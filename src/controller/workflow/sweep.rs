@@ -244,7 +244,7 @@ async fn changed_credentials(ctx: &Context, connection: &Connection, users: &[Ar
     if users.iter().all(|indexed| indexed.credential_types().next().is_none() && indexed.namespace() == home) {
         return Some(HashSet::new());
     }
-    let listed = connection.credentials(true).await.ok();
+    let listed = connection.credentials(Duration::ZERO).await.ok();
     let digests = listed.map(|listed| {
         let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for credential in &listed.items {

@@ -39,7 +39,8 @@ impl Answer {
 impl N8n {
     pub fn new(url: &str, key: &str) -> Self {
         crate::harness::world::install_crypto();
-        let http = reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(3)).build().expect("an HTTP client");
+        // n8n closes idle connections after five seconds, and a busy machine may not notice before it uses one.
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("an HTTP client");
         Self { url: url.to_owned(), webhooks: crate::harness::stack::webhook_url(url), key: key.to_owned(), http }
     }
 
