@@ -10,6 +10,8 @@ use super::perform::perform;
 use super::records;
 use super::reply;
 use super::services::{OPENAI, VENDORS};
+use super::shapes::{LANGUAGE_NAMES, language};
+use super::sources;
 use super::starts::{Start, map};
 use super::words::Act;
 use super::world::{Stuck, World, harmless};
@@ -80,7 +82,7 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
     let vendor = vendor.unwrap_or(OPENAI);
     let makes_image = noun("image") && acts.iter().any(|act| matches!(act, Act::Create | Act::Write | Act::Draw));
     if makes_image || acts.contains(&Act::Draw) {
-        return if vendor == OPENAI { draw(flow, clause).ok_or_else(unknown) } else { Err(unknown()) };
+        return if vendor == OPENAI { draw(flow, clause, world).ok_or_else(unknown) } else { Err(unknown()) };
     }
     let into_text = acts.contains(&Act::Convert) && noun("audio") && noun("text");
     if acts.contains(&Act::Transcribe) || into_text {
@@ -94,7 +96,7 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
         files::text_of_pdf(flow).ok_or_else(unknown)?;
     }
     if acts.contains(&Act::Extract) {
-        return extract(flow, clause, vendor).ok_or_else(unknown);
+        return extract(flow, clause, vendor, world).ok_or_else(unknown);
     }
     let speaks = acts
         .iter()
@@ -137,10 +139,10 @@ fn model(flow: &mut Flow<'_>, vendor: usize, parent: &str) {
 }
 
 /// Returns the input of a model: the words of the user, and the item.
-fn request(flow: &Flow<'_>, clause: &Clause) -> String {
+fn request(flow: &Flow<'_>, clause: &Clause, world: &World<'_>) -> String {
     let about = match (&flow.made, &flow.collected) {
         (Some(made), _) => format!("{{{{{made}}}}}"),
-        (None, Some(_)) => records::source(flow, clause, "", &[]).text,
+        (None, Some(_)) => sources::source(flow, clause, "", &[]).text,
         (None, None) => flow.data.text(&[]),
     };
     let body = ["text", "message"]
@@ -148,7 +150,19 @@ fn request(flow: &Flow<'_>, clause: &Clause) -> String {
         .find_map(|noun| flow.data.field(noun))
         .filter(|field| !field.main && flow.made.is_none() && flow.collected.is_none());
     let body = body.map(|field| format!("\n{{{{{}}}}}", flow.data.code(&field.path))).unwrap_or_default();
-    format!("{}. Answer with the result only.\n\n{about}{body}", harmless(&clause.text()))
+    format!("{}. Answer with the result only.\n\n{about}{body}", instruction(clause, world))
+}
+
+/// Returns what a model is asked: the words of the clause, and the language that the prompt names elsewhere.
+fn instruction(clause: &Clause, world: &World<'_>) -> String {
+    let whole = Clause { items: world.items.to_vec(), ..clause.clone() };
+    let (own, named) = (language(clause), language(&whole));
+    let language =
+        named.filter(|_| own.is_none()).and_then(|code| LANGUAGE_NAMES.iter().find(|(own, _)| *own == code)).map(|(_, name)| *name);
+    match language {
+        Some(name) => format!("{}. Write in {name}", harmless(&clause.text())),
+        None => harmless(&clause.text()),
+    }
 }
 
 fn text(flow: &mut Flow<'_>, clause: &Clause, vendor: usize, world: &World<'_>) -> Result<(), Stuck> {
@@ -179,13 +193,13 @@ fn text(flow: &mut Flow<'_>, clause: &Clause, vendor: usize, world: &World<'_>) 
         && !remembers
         && !here(&["model", "llm", "ai", "chain", "modell"])
         && clause.items.iter().any(|item| item.vendor.is_some());
-    let prompt = request(flow, clause);
+    let prompt = request(flow, clause, world);
     let (id, kind) = if direct {
         let set = json!({"modelId": "gpt-5-mini", "responses": {"values": [{"content": prompt}]}});
         (flow.node(&format!("{OWN_OPENAI}.text.response"), "OpenAI", map(set)), "openAi.text.response")
     } else if agent || remembers {
         let mut set = json!({"promptType": "define", "text": flow.data.text(&[])});
-        set["options"] = json!({"systemMessage": plain(&clause.text())});
+        set["options"] = json!({"systemMessage": plain(&instruction(clause, world))});
         let id = flow.node("agent", "Agent", map(set));
         if matches!(world.start, Start::Chat)
             && let Some(node) = flow.by_id(&id)
@@ -249,7 +263,7 @@ fn made(flow: &mut Flow<'_>, id: &str, kind: &str, noun: &str) {
     flow.collected = None;
 }
 
-fn draw(flow: &mut Flow<'_>, clause: &Clause) -> Option<()> {
+fn draw(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> Option<()> {
     let text = flow
         .data
         .field("text")
@@ -258,7 +272,7 @@ fn draw(flow: &mut Flow<'_>, clause: &Clause) -> Option<()> {
         .or_else(|| flow.made.clone());
     let prompt = match text {
         Some(code) => format!("{{{{{code}}}}}"),
-        None if flow.data.open.is_some() || !flow.data.fields.is_empty() => request(flow, clause),
+        None if flow.data.open.is_some() || !flow.data.fields.is_empty() => request(flow, clause, world),
         None => return None,
     };
     let id = flow.node(&format!("{OWN_OPENAI}.image.generate"), "Make Image", map(json!({"prompt": prompt})));
@@ -270,12 +284,8 @@ fn draw(flow: &mut Flow<'_>, clause: &Clause) -> Option<()> {
 fn transcribe(flow: &mut Flow<'_>) -> Option<()> {
     let (holder, property) = files::existing(flow)?;
     let id = flow.node(&format!("{OWN_OPENAI}.audio.transcribe"), "Transcribe", map(json!({"binaryPropertyName": property})));
-    if holder == flow.tail.split('.').next().unwrap_or_default() || !flow.tail.contains('.') {
-        flow.edges.push(format!("{holder}>{id}"));
-        flow.tail.clone_from(&id);
-    } else {
-        flow.extend(&id);
-    }
+    flow.attach_to_file(&holder, &id).ok()?;
+    flow.tail.clone_from(&id);
     made(flow, &id, "openAi.audio.transcribe", "text");
     Some(())
 }
@@ -298,7 +308,7 @@ fn mood(flow: &mut Flow<'_>, clause: &Clause, vendor: usize) -> Option<()> {
     Some(())
 }
 
-fn extract(flow: &mut Flow<'_>, clause: &Clause, vendor: usize) -> Option<()> {
+fn extract(flow: &mut Flow<'_>, clause: &Clause, vendor: usize, world: &World<'_>) -> Option<()> {
     const NOT: &[&str] = &["mail", "message", "text", "document", "invoice", "file", "data", "order", "attachment", "image", "assistant"];
     let mut names: Vec<String> = Vec::new();
     for item in &clause.items {
@@ -312,7 +322,7 @@ fn extract(flow: &mut Flow<'_>, clause: &Clause, vendor: usize) -> Option<()> {
     if names.is_empty() {
         return None;
     }
-    let text = request(flow, clause);
+    let text = request(flow, clause, world);
     let attributes: Vec<Value> = names.iter().map(|name| json!({"name": name, "description": name})).collect();
     let id = flow.node("informationExtractor", "Extract", map(json!({"text": text, "attributes": {"attributes": attributes}})));
     model(flow, vendor, &id);

@@ -52,9 +52,18 @@ pub(super) fn arriving(items: &[Item], lexicon: &Lexicon) -> Option<(Start, usiz
     let object = each.filter(|at| *at <= mark).unwrap_or(verb + 1);
     let prefixed = object > verb + 1 && items[object - 1].is(&["for", "per", "fur", "pour", "para", "por"]);
     let from = if prefixed { object - 1 } else { object };
-    let key = (mark..items.len()).find(|at| {
-        let found = starts::detect(&items[object..=*at], lexicon);
-        found.is_some_and(|start| matches!(start, Start::Service(_) | Start::Mail | Start::Feed | Start::Form | Start::Webhook))
+    // `mails from … in Gmail`: the service that has them says where they come from.
+    let mailbox = (mark..items.len()).find(|at| {
+        let own = items[*at].service.map(|at| lexicon.services[at].key.as_str());
+        matches!(own, Some("gmail" | "microsoftOutlook"))
+            && items[at.saturating_sub(2)..*at].iter().any(|item| item.is(&["in", "of", "from", "my", "our"]))
+    });
+    let mail = items[mark..].iter().take(2).any(|item| item.noun == Some("mail"));
+    let key = mailbox.filter(|_| mail).or_else(|| {
+        (mark..items.len()).find(|at| {
+            let found = starts::detect(&items[object..=*at], lexicon);
+            found.is_some_and(|start| matches!(start, Start::Service(_) | Start::Mail | Start::Feed | Start::Form | Start::Webhook))
+        })
     })?;
     // `lands in our inbox` says where it arrives.
     let arrival = |item: &Item| clauses::is_event_word(&item.word) || item.act == Some(Act::Light);

@@ -6,6 +6,7 @@ use super::conditions::{self, Test};
 use super::reading::Item;
 use super::services::Lexicon;
 use super::starts::{self, Start};
+use super::tokens::Kind;
 use super::words::Act;
 
 /// Something that starts the workflow.
@@ -71,7 +72,8 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
     if let Some(end) = clauses::subject_end(clause) {
         let end = before_place(items, end);
         let subject = &items[..end];
-        let fresh = starts::says_event(subject) || subject.iter().any(|item| item.is(&["each", "every", "all", "any", "alle", "jede"]));
+        let fresh = starts::says_event(subject)
+            || subject.iter().any(|item| item.is(&["each", "every", "all", "any", "alle", "jede", "whatever", "anything", "who", "tout"]));
         let start = starts::detect(subject, lexicon).filter(|start| match start {
             Start::Manual | Start::Chat => false,
             // `our form should write …`, `errors of my workflows should be sent …`
@@ -80,10 +82,31 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
             _ => {
                 fresh
                     || items[end].among("should must soll sollen doivent deben")
-                        && subject.iter().any(|item| matches!(item.noun, Some("mail" | "message" | "submission" | "response" | "lead")))
+                        && subject.iter().any(|item| {
+                            matches!(item.noun, Some("mail" | "message" | "submission" | "response" | "lead" | "image" | "audio"))
+                        })
             }
         });
         let pronoun = subject.first().is_some_and(|item| item.is(&["i", "we", "you", "ich", "wir", "nous", "je"]));
+        // `a webhook gets orders` asks for nothing else.
+        let rest = &items[end..];
+        let only_gets = matches!(start, Some(Start::Webhook | Start::Form))
+            && rest
+                .first()
+                .is_some_and(|item| item.is(&["gets", "receives", "takes", "get", "receive", "empfangt", "bekommt", "recoit", "recibe"]))
+            && rest.iter().all(|item| item.service.is_none() && !item.is_value())
+            && rest.iter().filter(|item| item.is_verb && item.act != Some(Act::Light)).count() <= 1;
+        // `any issue that gets created`.
+        let happens = matches!(start, Some(Start::Service(_) | Start::Mail | Start::Feed))
+            && rest.iter().any(|item| clauses::is_event_word(&item.word))
+            && rest.iter().all(|item| {
+                item.kind == Kind::Word
+                    && item.service.is_none()
+                    && (item.plain || item.act == Some(Act::Light) || clauses::is_event_word(&item.word))
+            });
+        if let Some(start) = start.clone().filter(|_| (only_gets || happens) && !scheduled) {
+            return Some((event(start, items, Role::Start, false), None));
+        }
         if let Some(start) = start.filter(|_| !pronoun && !scheduled) {
             return Some((event(start, subject, Role::Start, false), Some(items[end..].to_vec())));
         }
@@ -128,9 +151,12 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
     {
         return Some((event(start, items, Role::Start, false), None));
     }
-    let watched = items.first().is_some_and(|item| item.is(&["watch", "monitor", "uberwache", "surveille", "vigila", "poll", "listen"]));
+    let watched = items
+        .first()
+        .is_some_and(|item| item.is(&["watch", "monitor", "uberwache", "surveille", "vigila", "poll", "listen", "listen-to", "consume"]));
     if watched && acts.iter().all(|act| *act == Act::Get) && matches!(start, Start::Service(_) | Start::Feed | Start::Mail) {
-        return Some((event(start, items, Role::Step, true), None));
+        let listens = items.first().is_some_and(|item| item.is(&["listen", "listen-to", "consume"]));
+        return Some((event(start, items, if listens { Role::Start } else { Role::Step }, !listens), None));
     }
     let mild = acts.iter().all(|act| matches!(act, Act::Create | Act::Light | Act::Reply | Act::Unsupported | Act::Upload | Act::Call));
     match start {
@@ -204,6 +230,12 @@ fn described(items: &[Item], lexicon: &Lexicon) -> Option<(Start, Vec<Item>)> {
 
 /// Puts a condition behind its step before it: `alert me | if it is down`.
 pub(super) fn conditions_first(clauses: &mut [Clause]) {
+    // `when the webhook is called and the amount is over 100, …`: the start is gone from the clauses.
+    let beside =
+        clauses.len() > 1 && clauses[0].role == Role::Step && clauses[0].verbs().is_empty() && clauses[1].sentence == clauses[0].sentence;
+    if beside && conditions::read(&clauses[0].items).is_some_and(|test| !matches!(test, Test::Mood(_) | Test::Valid(_) | Test::Down)) {
+        clauses[0].role = Role::Condition;
+    }
     let is_condition = |clause: &Clause| clause.role == Role::Condition || clause.role == Role::Start && clause.either;
     for at in 1..clauses.len() {
         let ends = clauses.get(at + 1).is_none_or(|next| next.sentence != clauses[at].sentence || next.role == Role::Otherwise);

@@ -129,6 +129,7 @@ fn comma() -> Item {
         noun: None,
         plain: true,
         is_verb: false,
+        joint: None,
     }
 }
 
@@ -146,7 +147,7 @@ fn sentences(items: &[Item]) -> Vec<Vec<Item>> {
 }
 
 /// Words for things that come.
-const FRESH: &str = "new every each incoming neue neuer neuen neuem jeder jedem jede";
+const FRESH: &str = "new every each incoming neue neuer neuen neuem jeder jedem jede chaque cada";
 
 /// Splits a sentence at commas and joining words, before subordinate clauses, and where a request follows a subordinate clause.
 fn chunks(items: &[Item]) -> Vec<Vec<Item>> {
@@ -154,6 +155,13 @@ fn chunks(items: &[Item]) -> Vec<Vec<Item>> {
     for (at, item) in items.iter().enumerate() {
         let last = found.last_mut();
         let Some(last) = last else { break };
+        // `ein Telegram-Bot, der Fragen beantwortet`.
+        let relative = item.kind == Kind::Comma
+            && items.get(at + 1).is_some_and(|next| next.is(&["der", "die", "das", "welcher"]))
+            && at.checked_sub(1).is_some_and(|before| matches!(items[before].noun, Some("bot" | "chat" | "workflow" | "form" | "webhook")));
+        if relative {
+            continue;
+        }
         if item.kind == Kind::Comma || item.among(JOINS) && !joins_numbers(items, at) {
             if !last.is_empty() {
                 found.push(Vec::new());
@@ -164,12 +172,17 @@ fn chunks(items: &[Item]) -> Vec<Vec<Item>> {
         let lead = last.iter().find(|own| !own.is(LEADING));
         let starts = lead.is_some_and(|first| first.among(WHEN) || first.among(IF) || first.is(&["every", "each", "once", "as", "unless"]));
         // `bei neuen Issues | eine Nachricht senden`, `on each new order | create an invoice`.
-        let upon = last.first().is_some_and(|first| first.is(&["on", "upon", "after", "bei", "nach"]))
+        let upon = last
+            .first()
+            .is_some_and(|first| first.is(&["on", "upon", "after", "bei", "nach", "a", "pour", "con", "por", "para", "for", "fur"]))
             && last.get(1).is_some_and(|second| second.among(FRESH));
-        let object = upon && last.len() > 2 && item.is(&["a", "an", "ein", "eine", "einen"]) && has_request(&items[at..]);
+        let object = upon
+            && last.len() > 2
+            && item.is(&["a", "an", "ein", "eine", "einen"])
+            && (has_request(&items[at..]) || items.get(at + 1).is_some_and(|next| matches!(next.noun, Some("message" | "mail" | "sms"))));
         let starts = starts || upon;
-        let requested =
-            object || starts && item.is_verb && !matches!(item.act, None | Some(Act::Light)) && last.len() > 2 && is_request(items, at);
+        let requested = object
+            || starts && item.is_verb && !matches!(item.act, None | Some(Act::Light)) && last.len() > 2 && is_request(items, at, upon);
         if (subordinate || requested) && !last.is_empty() && !last.iter().all(|own| own.is(LEADING)) {
             found.push(Vec::new());
         }
@@ -187,14 +200,17 @@ fn joins_numbers(items: &[Item], at: usize) -> bool {
 }
 
 /// Reports whether a verb within a subordinate clause begins a request: it follows the clause's own verb, and an object follows it.
-fn is_request(items: &[Item], at: usize) -> bool {
+fn is_request(items: &[Item], at: usize, upon: bool) -> bool {
     let before = &items[at - 1];
-    let own = items[..at].iter().any(|item| is_event_word(&item.word) || item.is_verb);
+    let own = upon || before.number().is_some() || items[..at].iter().any(|item| is_event_word(&item.word) || item.is_verb);
     let german = items.get(at + 1).is_none_or(|next| next.is(&["wird", "werden", "wurde", "ist", "sind", "hat", "haben"]));
     let negated = before.is(&["not", "dont", "doesnt", "nicht", "pas", "no", "does", "do", "can", "cannot", "cant", "ne", "ihn", "sie"]);
     own && !german
         && !negated
-        && !before.is(&["is", "are", "was", "were", "be", "been", "being", "gets", "get", "got", "has", "have"])
+        && !before.is(&[
+            "is", "are", "was", "were", "be", "been", "being", "gets", "get", "got", "has", "have", "est", "sont", "es", "son", "ist",
+            "sind", "wird", "ete",
+        ])
         && !before.is(&["to", "i", "we", "you", "they", "people", "users", "customers", "someone", "he", "she", "it"])
         && !items[at].word.ends_with('s')
         && !items[at].word.ends_with("ed")
@@ -261,7 +277,7 @@ fn role(chunk: &[Item]) -> (Role, bool, usize) {
     }
     let each = word(skip + 1, &["each", "every", "jede", "jeden", "jedes", "jeder", "chaque", "cada"]);
     let fresh = word(skip + 1, &["new", "every", "each", "incoming", "neue", "neuer"]);
-    if first.is(&["for", "fur", "pour", "para", "por"]) && each && !has_request(&chunk[skip..])
+    if first.is(&["for", "fur", "pour", "para", "por", "a", "con", "bei", "avec"]) && each && !has_request(&chunk[skip..])
         || first.is(&["on", "after", "upon", "bei", "nach"]) && fresh
     {
         return (Role::Start, false, skip + 1);
@@ -283,12 +299,12 @@ pub(super) fn is_event_word(word: &str) -> bool {
         canceled fails failed called calls hit mentioned mentions mention joins joined subscribes subscribed unsubscribes reacts sent sends \
         pushed pushes join reach reaches merged released won lost signed signs appears appear appeared registers registered placed made completed moved assigned \
         reported orders ordered new triggered requested dropped drops saved enters enter entered incoming resolved raised expires happens occurs started \
-        starts finishes finished ends posts pasted paste rated \
+        starts finishes finished ends posts pasted paste rated crashes crashed breaks \
         erstellt angelegt eingeht eingegangen kommt ankommt hochgeladen ausgefullt abgeschickt abgesendet geandert geloscht bezahlt eintrifft \
         gesendet hinzugefugt aktualisiert veroffentlicht erscheint auftritt fehlschlagt landet eingereicht gekundigt storniert aufgerufen bekommen \
         cree creee ajoute ajoutee arrive recu recue soumis envoye modifie supprime paye publie depose remplit rempli echoue apparait soumet recois \
-        llega llegue crea cree creado anade anada recibe recibo recibido envia envie actualiza elimina publica publique paga suba sube falla \
-        aparece aparezca rellena rellene complete entra entre";
+        llega llegue crea cree creado anade anada recibe recibo recibido envia envie actualiza elimina publica publique paga suba sube falla falle fallan \
+        aparece aparezca abra abre abierta cierra cierre rellena rellene complete entra entre";
     EVENTS.split_whitespace().any(|event| event == word)
 }
 

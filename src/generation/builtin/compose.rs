@@ -15,6 +15,7 @@ use super::services::Lexicon;
 use super::starts::{self, Start};
 use super::words::Act;
 use super::world::{Stuck, World};
+use super::{restrictions, zones};
 use crate::catalog::Catalog;
 
 /// Reading of a prompt.
@@ -24,6 +25,8 @@ pub(super) struct Composed<'c> {
     /// Obstacles to building, in the order of the prompt.
     pub stuck: Vec<Stuck>,
     pub items: Vec<Item>,
+    /// The time zone that the prompt names.
+    pub zone: Option<String>,
 }
 
 /// Composes a workflow.
@@ -31,7 +34,9 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
     let items = phrases::items(text, lexicon);
     let mut flow = Flow::new(catalog, lexicon);
     let found = schedule::find(&items);
-    let used = found.as_ref().map(|(_, used)| used.clone()).unwrap_or_default();
+    let mut used = found.as_ref().map(|(_, used)| used.clone()).unwrap_or_default();
+    let zone = zones::find(&items).filter(|_| found.is_some());
+    used.extend(zone.iter().flat_map(|(_, range)| range.clone()));
     let mut rest: Vec<Item> = items.iter().enumerate().filter(|(at, _)| !used.contains(at)).map(|(_, item)| item.clone()).collect();
     reading::mark_verbs(&mut rest);
     let mut clauses = clauses::clauses(&rest);
@@ -55,7 +60,7 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
         (None, None) => {
             let unclear = clauses.iter().find(|clause| clause.role == Role::Start).map(Clause::text);
             stuck.push(Stuck::Unknown(unclear.unwrap_or_else(|| "what starts the workflow".to_owned())));
-            return Composed { flow, start: None, stuck, items };
+            return Composed { flow, start: None, stuck, items, zone: None };
         }
     };
     conditions_first(&mut clauses);
@@ -70,11 +75,14 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
     } else {
         of_start.clone()
     };
-    if let Err(what) = starts::build(&mut flow, &start, &about, answers) {
+    if let Err(what) = starts::build(&mut flow, &start, &about, &items, answers) {
         stuck.push(Stuck::Unknown(what));
-        return Composed { flow, start: Some(start), stuck, items };
+        return Composed { flow, start: Some(start), stuck, items, zone: None };
     }
-    let gate = filter_start(&mut flow, &of_start, &clauses);
+    let gate = filter_start(&mut flow, &of_start, &clauses).unwrap_or_else(|error| {
+        stuck.push(error);
+        None
+    });
     let mut run =
         Run { world: &world, stuck: &mut stuck, before: None, gate, sentence: usize::MAX, parted: false, effects: 0, answered: false };
     for at in 0..clauses.len() {
@@ -97,12 +105,15 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
     if start == Start::Webhook {
         starts::asked_for_nothing(&mut flow, &items);
     }
-    stuck.extend(strangers(&flow, &items, &used));
+    stuck.extend(restrictions::unknown_event(&of_start).filter(|_| matches!(start, Start::Service(_))));
+    flow.drop_repeated();
+    stuck.extend(strangers(&mut flow, &items, &used));
     stuck.extend(forgotten(&flow, &rest));
+    stuck.extend(restrictions::unaccounted(&flow, &items, &used).filter(|_| stuck.is_empty()));
     if stuck.is_empty() {
         stuck.extend(unreached(&flow, &items, &of_start).or_else(|| unmade(&flow, &items)));
     }
-    Composed { flow, start: Some(start), stuck, items }
+    Composed { flow, start: Some(start), stuck, items, zone: zone.map(|(zone, _)| zone) }
 }
 
 trait OrEvent {
@@ -131,14 +142,15 @@ fn is_answer(clause: &Clause) -> bool {
 
 /// Adds the condition that the description of the start has: `orders over 100 EUR`. Returns the output for all others, if the prompt says what
 /// happens otherwise.
-fn filter_start(flow: &mut Flow<'_>, items: &[Item], clauses: &[Clause]) -> Option<String> {
+fn filter_start(flow: &mut Flow<'_>, items: &[Item], clauses: &[Clause]) -> Result<Option<String>, Stuck> {
     let direct = || conditions::read(items).filter(|test| matches!(test, Test::Number { .. } | Test::Contains { .. }));
-    let test = conditions::within(items).or_else(direct)?;
-    let case = conditions::case(&test, flow)?;
+    let Some(test) = conditions::within(items).or_else(direct) else { return Ok(None) };
+    let unknown = || Stuck::Condition(whole(items).map(|clause| clause.text()).unwrap_or_default());
+    let case = conditions::case(&test, flow).ok_or_else(unknown)?;
     let otherwise = clauses.iter().position(|clause| clause.role == Role::Otherwise);
     if otherwise.is_some_and(|at| clauses[..at].iter().all(|clause| clause.role == Role::Step)) {
-        return Some(format!("{}.false", flow.condition("if", "If", vec![case])));
+        return Ok(Some(format!("{}.false", flow.condition("if", "If", vec![case]))));
     }
     flow.condition("filter", "Filter", vec![case]);
-    None
+    Ok(None)
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::flow::Flow;
+use super::mails;
 use super::reading::Item;
 use super::tokens::Kind;
 use crate::generation::compact::{Case, Condition};
@@ -26,8 +27,10 @@ pub(super) enum Test {
     Code { code: f64, not: bool },
 }
 
-const COMPARE: &[(&str, &str)] =
-    &[("over above exceeds exceed exceeding uber mayor superior superieur", "gt"), ("below under unter inferior inferieur menor", "lt")];
+const COMPARE: &[(&str, &str)] = &[
+    ("over above exceeds exceed exceeding depasse depassent excede supera superan uber mayor superior superieur", "gt"),
+    ("below under unter inferior inferieur menor", "lt"),
+];
 const THAN: &[(&str, &str)] = &[
     ("more greater higher bigger larger older mehr grosser hoher plus mas", "gt"),
     ("less lower smaller fewer weniger kleiner niedriger moins menos", "lt"),
@@ -49,7 +52,7 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
                         found.push(item.word.clone());
                     }
                 }
-                None if !item.plain && item.act.is_none() => found.push(item.word.clone()),
+                None if !item.plain && !item.is_verb => found.push(item.word.clone()),
                 None => {}
             }
         }
@@ -72,12 +75,19 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
             Some(next) if next.is(&["most"]) => number(2).map(|value| ("lte", value)),
             _ => None,
         });
+        // `is 50 or more`.
+        let open = item.number().filter(|_| next.is_some_and(|next| next.is(&["or", "oder", "ou", "o"]))).and_then(|value| {
+            let more = items.get(at + 2)?;
+            let (up, down) =
+                (&["more", "higher", "above", "mehr", "plus", "mas"], &["less", "lower", "below", "fewer", "weniger", "moins", "menos"]);
+            if more.is(up) { Some(("gte", value)) } else { more.is(down).then_some(("lte", value)) }
+        });
         let sign = match item.text.as_str() {
             ">" => number(1).map(|value| ("gt", value)),
             "<" => number(1).map(|value| ("lt", value)),
             _ => None,
         };
-        if let Some((op, value)) = compare.or(than).or(least.flatten()).or(sign) {
+        if let Some((op, value)) = compare.or(than).or(least.flatten()).or(open).or(sign) {
             return Some(Test::Number { nouns: nouns(at), op, value });
         }
         if item.among(CONTAINS) {
@@ -86,8 +96,10 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
                 let mut rest = items[at + 1..].iter().filter(|item| {
                     item.kind == Kind::Word && !item.is(&["the", "word", "a", "an", "keyword", "das", "wort", "le", "mot", "la", "palabra"])
                 });
-                let first = rest.next().map(|item| item.text.clone());
-                first.filter(|_| rest.next().is_none())
+                let first = rest.next().filter(|item| !item.plain).map(|item| item.text.clone());
+                first.filter(|_| {
+                    rest.next().is_none_or(|next| next.is(&["to", "in", "into", "on", "via", "by", "an", "nach", "dans", "sur", "en"]))
+                })
             };
             return text.or_else(word).map(|text| Test::Contains { nouns: nouns(at), text, not: negated });
         }
@@ -126,6 +138,7 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
         "falla",
         "caido",
         "caida",
+        "panne",
     ]) || not && says(&["answer", "respond", "reachable", "antwortet", "erreichbar", "repond", "responde"])
     {
         return Some(Test::Down);
@@ -173,7 +186,7 @@ pub(super) fn within(items: &[Item]) -> Option<Test> {
     }
     // `a mail with the subject "Invoice"`, `with "Invoice" in the subject`.
     let subject = |item: &Item| item.is(&["subject", "betreff", "objet", "asunto"]);
-    if let Some(at) = items.iter().position(subject) {
+    if let Some(at) = items.iter().position(subject).filter(|_| mails::subject_at(items).is_none()) {
         let beside = items[at + 1..].iter().take(3).chain(items[at.saturating_sub(4)..at].iter());
         if let Some(text) = beside.into_iter().find(|item| item.kind == Kind::Quoted) {
             return Some(Test::Contains { nouns: vec!["subject".to_owned()], text: text.text.clone(), not: false });
@@ -192,11 +205,20 @@ pub(super) fn within(items: &[Item]) -> Option<Test> {
         {
             let by = 1 + usize::from(rest.get(1).is_some_and(|one| one.among(IS) || one.is(&["="])));
             let text = value(by).filter(|one| !one.is(&["and", "to", "in"]))?;
-            return Some(Test::Equals { nouns: vec![noun.to_owned()], text: text.text.clone(), not: false });
+            let (nouns, text) = (vec![noun.to_owned()], text.text.clone());
+            let several = matches!(noun, "label" | "tag");
+            return Some(if several { Test::Contains { nouns, text, not: false } } else { Test::Equals { nouns, text, not: false } });
+        }
+        // `issues labelled bug`.
+        if item.is(&["labelled", "labeled", "tagged"])
+            && let Some(text) = value(0)
+        {
+            return Some(Test::Contains { nouns: vec!["label".to_owned()], text: text.text.clone(), not: false });
         }
     }
-    let relative =
-        items.iter().any(|item| item.is(&["that", "which", "containing", "mentioning", "die", "qui", "que", "enthalten", "contenant"]));
+    let relative = items
+        .iter()
+        .any(|item| item.is(&["that", "which", "whose", "containing", "mentioning", "die", "qui", "que", "enthalten", "contenant"]));
     match read(items)? {
         test @ Test::Number { .. } => Some(test),
         test @ Test::Contains { .. } if relative => Some(test),
@@ -207,6 +229,9 @@ pub(super) fn within(items: &[Item]) -> Option<Test> {
 fn is_field(word: &str) -> bool {
     matches!(word, "status" | "state" | "label" | "tag" | "category" | "priority" | "type" | "country" | "language" | "stage" | "role")
 }
+
+/// Nouns for records, which are no numbers: the amount of one is meant.
+const RECORDS: &str = "order payment invoice deal row record item product result entry request message value purchase sale";
 
 /// Returns a condition of the compact form; `None` if the data has nothing that it could be about.
 pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
@@ -232,10 +257,13 @@ pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
                 "temperature",
                 "number",
             ];
-            let named = nouns.iter().rev().find(|noun| {
+            let of_record = |noun: &String| RECORDS.split_whitespace().any(|one| one == noun.as_str());
+            let named = nouns.iter().rev().filter(|noun| !of_record(noun)).find(|noun| {
                 known.contains(&noun.as_str()) || flow.data.field(noun).is_some_and(|field| !field.words.iter().any(|word| word == "title"))
             });
-            let left = match named.and_then(|noun| flow.read(noun)) {
+            // The prompt names the field where the data has those that the user chose.
+            let own = nouns.last().filter(|noun| flow.data.open.is_some() && !of_record(noun));
+            let left = match named.or(own).and_then(|noun| flow.read(noun)) {
                 Some(code) => format!("{{{{ Number({code}) }}}}"),
                 None => amount(flow)?,
             };
@@ -243,8 +271,11 @@ pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
             (one(left, &format!("number.{op}"), right), false, false)
         }
         Test::Contains { nouns, text, not } => {
-            let whole = nouns.iter().all(|noun| matches!(noun.as_str(), "mail" | "message" | "text"));
-            let both = flow.data.field("subject").filter(|_| whole).and_then(|subject| {
+            // A mail or an article mentions something in its heading or in its text.
+            const WHOLE: &[&str] = &["mail", "message", "text", "article", "post", "record", "entry"];
+            let whole = nouns.iter().all(|noun| WHOLE.contains(&noun.as_str()));
+            let heading = flow.data.field("subject").or_else(|| flow.data.field("title"));
+            let both = heading.filter(|_| whole).and_then(|subject| {
                 let text = flow.data.field("text")?;
                 Some(format!("{{{{ {} + ' ' + {} }}}}", flow.data.code(&subject.path), flow.data.code(&text.path)))
             });

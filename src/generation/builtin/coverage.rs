@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::clauses;
 use super::flow::Flow;
 use super::reading::Item;
+use super::restrictions;
 use super::services::VENDORS;
 use super::tokens::Kind;
 use super::world::{Stuck, harmless};
@@ -18,7 +19,7 @@ pub(super) fn forgotten(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
         written.contains(quoted.trim_matches('"')) || assumed.contains(text)
     };
     let missing = items.iter().find(|item| match item.kind {
-        Kind::Url | Kind::Mail | Kind::Host => !has(&harmless(&item.text)),
+        Kind::Url | Kind::Mail | Kind::Phone | Kind::Host => !has(&harmless(&item.text)),
         Kind::Quoted => !has(&harmless(&item.text)) && !item.text.is_empty() && !names_place(items, item),
         Kind::Channel => !has(item.text.trim_start_matches(['#', '@'])),
         Kind::Number(value) => value > 1.0 && !has(&value.to_string()),
@@ -77,6 +78,7 @@ pub(super) fn unreached(flow: &Flow<'_>, items: &[Item], callers: &[Item]) -> Op
         hooked
             && callers.iter().filter(|item| item.service == Some(at)).count()
                 == items.iter().filter(|item| item.service == Some(at)).count()
+            && !callers.windows(2).any(|two| two[1].service == Some(at) && two[0].is(&["in", "en", "into", "to", "dans", "nach"]))
     };
     let reaches = |kinds: [Option<&str>; 2]| {
         flow.nodes.iter().any(|node| {
@@ -101,8 +103,10 @@ pub(super) fn unreached(flow: &Flow<'_>, items: &[Item], callers: &[Item]) -> Op
 }
 
 /// Finds words that nothing explains: names of products, above all.
-pub(super) fn strangers(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
-    let written: Vec<&str> = flow.nodes.iter().flat_map(|node| node.set.values()).filter_map(serde_json::Value::as_str).collect();
+pub(super) fn strangers(flow: &mut Flow<'_>, items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
+    let mut written: String = flow.nodes.iter().filter_map(|node| serde_json::to_string(&(&node.set, &node.when)).ok()).collect();
+    written.push_str(&flow.assumptions.join(" "));
+    let written = written.to_lowercase();
     let german = items
         .iter()
         .filter(|item| {
@@ -114,7 +118,7 @@ pub(super) fn strangers(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<usize>)
         return Some(Stuck::Unknown(format!("what it means to {}", crate::text::one_line(&items[at].text.to_lowercase(), 60))));
     }
     let mut weight = 0;
-    let mut names: Vec<String> = Vec::new();
+    let (mut names, mut strange): (Vec<String>, Vec<usize>) = (Vec::new(), Vec::new());
     let mut content = 0;
     for (at, item) in items.iter().enumerate() {
         if used.contains(&at)
@@ -128,16 +132,30 @@ pub(super) fn strangers(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<usize>)
         }
         content += 1;
         let known = item.act.is_some() || item.noun.is_some() || clauses::is_event_word(&item.word) || is_format(&item.word);
-        if known || item.number().is_some() || item.text.len() > 2 && written.iter().any(|text| text.contains(&item.text)) {
+        if known || item.number().is_some() || item.text.len() > 2 && written.contains(&item.text.to_lowercase()) {
             continue;
         }
         // A proper name is a product as often as not; after a named service it is only a part of its name.
         let after_service = at.checked_sub(1).is_some_and(|before| items[before].service.is_some());
         let proper = item.name && !german && !after_service || item.kind == Kind::Host;
-        weight += if proper { 4 } else { 1 };
+        weight += if restrictions::is_choice(items, at) {
+            100
+        } else if proper {
+            4
+        } else if restrictions::is_part_of_name(items, at) || restrictions::is_thing(items, at) {
+            1
+        } else {
+            2
+        };
         names.push(item.text.clone());
+        strange.push(at);
     }
-    (weight > 3 + content / 5).then(|| Stuck::Unknown(format!("the words {}", crate::text::listed(&names, 6))))
+    let part = restrictions::parts_of_names(items, &strange);
+    if !part.is_empty() {
+        let part: Vec<String> = part.into_iter().map(str::to_owned).collect();
+        flow.assume(format!("Only a name, which chooses nothing: {}", crate::text::listed(&part, 6)));
+    }
+    (weight > 2 + content / 5).then(|| Stuck::Unknown(format!("the words {}", crate::text::listed(&names, 6))))
 }
 
 /// Reports whether a word that nothing explains stands where a request has its verb: `reconcile the ledger`. Without its step the workflow would do

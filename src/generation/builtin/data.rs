@@ -77,11 +77,11 @@ const OUTPUTS: &[(&str, &str)] = &[
     ("notionTrigger", "Name:name,title,page:name;Link:link,url:url;-Id:id:id;open:"),
     (
         "githubTrigger.issues",
-        "Title:title,issue,name:body.issue.title;Link:link,url:body.issue.html_url;-Text:text,message:body.issue.body;-Author:author,user:body.issue.user.login;-Status:status:body.action",
+        "Title:title,issue,name:body.issue.title;Link:link,url:body.issue.html_url;-Text:text,message:body.issue.body;-Author:author,user:body.issue.user.login;-Action:action:body.action;-Labels:label,tag:(@.body.issue.labels ?? []).map(label => label.name).join(', ')",
     ),
     (
         "githubTrigger.pull_request",
-        "Title:title,name,pullrequest:body.pull_request.title;Link:link,url:body.pull_request.html_url;-Author:author,user:body.pull_request.user.login;-Status:status:body.action",
+        "Title:title,name,pullrequest:body.pull_request.title;Link:link,url:body.pull_request.html_url;-Author:author,user:body.pull_request.user.login;-Action:action:@.body.pull_request.merged && @.body.action === 'closed' ? 'merged' : @.body.action",
     ),
     (
         "githubTrigger.push",
@@ -89,15 +89,41 @@ const OUTPUTS: &[(&str, &str)] = &[
     ),
     (
         "githubTrigger.release",
-        "Name:name,title,release,version:body.release.name;Link:link,url:body.release.html_url;-Text:text,note:body.release.body",
+        "Name:name,title,release,version:body.release.name;Link:link,url:body.release.html_url;-Text:text,note:body.release.body;-Action:action:body.action",
     ),
-    ("githubTrigger", "Repository:repository,name,title:body.repository.full_name;Link:link,url:body.repository.html_url"),
-    ("gitlabTrigger", "Title:title,issue,name:body.object_attributes.title;Link:link,url:body.object_attributes.url"),
+    (
+        "githubTrigger.issue_comment",
+        "Comment:comment,text,message:body.comment.body;Link:link,url:body.comment.html_url;-Author:author,user:body.comment.user.login;-Title:issue,title:body.issue.title;-Action:action:body.action",
+    ),
+    (
+        "githubTrigger.star",
+        "Person:person,user,name,author:body.sender.login;Repository:repository,title:body.repository.full_name;Link:link,url:body.repository.html_url;-Action:action:body.action",
+    ),
+    (
+        "githubTrigger",
+        "Repository:repository,name,title:body.repository.full_name;Link:link,url:body.repository.html_url;-Action:action:body.action",
+    ),
+    (
+        "gitlabTrigger.pipeline",
+        "Project:project,name,title:body.project.name;Status:status:body.object_attributes.status;Link:link,url:body.project.web_url;-Action:action:body.object_attributes.status",
+    ),
+    (
+        "gitlabTrigger.releases",
+        "Name:name,title,release,version:body.name;Link:link,url:body.url;-Text:text,note:body.description;-Action:action:body.action",
+    ),
+    (
+        "gitlabTrigger",
+        "Title:title,issue,name:body.object_attributes.title;Link:link,url:body.object_attributes.url;-Action:action:body.object_attributes.action",
+    ),
+    (
+        "trelloTrigger",
+        "Card:card,title,name:action.data.card.name;Board:board:action.data.board.name;Link:link,url:'https://trello.com/c/' + @.action.data.card.shortLink;-Action:action:action.type",
+    ),
     (
         "jiraTrigger",
         "Key:key,number:issue.key;Summary:title,summary,name,issue:issue.fields.summary;-Status:status:issue.fields.status.name;-Text:text:issue.fields.description;-Priority:priority:issue.fields.priority.name",
     ),
-    ("linearTrigger", "Title:title,issue,name:data.title;Link:link,url:url;-Text:text:data.description"),
+    ("linearTrigger", "Title:title,issue,name:data.title;Link:link,url:url;-Text:text:data.description;-Action:action:action"),
     (
         "stripeTrigger",
         "Type:type:type;Amount:amount,price,payment:data.object.amount;Currency:currency:data.object.currency;-Id:id:data.object.id;-Customer:customer:data.object.customer;-Email:mail,address,email:data.object.receipt_email",
@@ -117,7 +143,10 @@ const OUTPUTS: &[(&str, &str)] = &[
     ("calTrigger", "Title:title,name,event:title;Start:date,time:startTime;Email:mail,address,email:attendees[0].email"),
     ("typeformTrigger", "open:;whole:"),
     ("jotFormTrigger", "open:;whole:"),
-    ("facebookLeadAdsTrigger", "open:data;whole:data"),
+    (
+        "facebookLeadAdsTrigger",
+        "Name:name,lead:data.full_name;Email:mail,address,email:data.email;-Phone:phone:data.phone_number;open:data;whole:data",
+    ),
     ("formIoTrigger", "open:;whole:"),
     ("wufooTrigger", "open:;whole:"),
     ("hubspotTrigger", "-Contact:id,contact:contactId;-Company:company:companyId;-Deal:deal:dealId"),

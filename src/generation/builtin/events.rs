@@ -26,7 +26,7 @@ const RULES: &[(&str, &str, &str)] = &[
     ("github", "comment", r#"{"events": ["issue_comment"]}"#),
     ("github", "issue", r#"{"events": ["issues"]}"#),
     ("github", "release released version", r#"{"events": ["release"]}"#),
-    ("github", "star starred stars", r#"{"events": ["star"]}"#),
+    ("github", "star starred stars stern estrella etoile", r#"{"events": ["star"]}"#),
     ("github", "push pushed pushes commit", r#"{"events": ["push"]}"#),
     ("gitlab", "merge", r#"{"events": ["merge_requests"]}"#),
     ("gitlab", "issue", r#"{"events": ["issues"]}"#),
@@ -49,13 +49,17 @@ const RULES: &[(&str, &str, &str)] = &[
     ("stripe", "checkout", r#"{"events": ["checkout.session.completed"]}"#),
     (
         "stripe",
-        "failed fails failure declined fehlgeschlagen fehlschlagt echoue fallido falla",
+        "failed fails failure declined falle fallan echouent fehlgeschlagene fehlgeschlagen fehlschlagt echoue fallido falla",
         r#"{"events": ["payment_intent.payment_failed"]}"#,
     ),
     ("stripe", "cancelled canceled cancels deleted unsubscribes", r#"{"events": ["customer.subscription.deleted"]}"#),
     ("stripe", "subscription subscribes", r#"{"events": ["customer.subscription.created"]}"#),
     ("stripe", "invoice", r#"{"events": ["invoice.paid"]}"#),
-    ("stripe", "payment paid pays charge succeeds paga pagan zahlt bezahlt paie paye", r#"{"events": ["payment_intent.succeeded"]}"#),
+    (
+        "stripe",
+        "payment paid pays charge succeeds paga pagan zahlt bezahlt paie paye reussi exitoso",
+        r#"{"events": ["payment_intent.succeeded"]}"#,
+    ),
     ("stripe", "customer", r#"{"events": ["customer.created"]}"#),
     ("shopify", "cancelled canceled storniert annulee annule cancelado cancelada", r#"{"topic": "orders/cancelled"}"#),
     ("shopify", "paid bezahlt payee paye pagado pagada", r#"{"topic": "orders/paid"}"#),
@@ -93,6 +97,58 @@ const RULES: &[(&str, &str, &str)] = &[
     ("rabbitmq", "", r#"{"queue": "?rabbitmq-queue"}"#),
 ];
 
+/// What an event of a service says of what happened: the event (empty: all of the service), the words of the prompt (none: always), and the value.
+const ACTIONS: &[(&str, &str, &str, &str)] = &[
+    ("github", "issues", "closed closes geschlossen fermee cerrada", "closed"),
+    ("github", "issues", "reopened", "reopened"),
+    ("github", "issues", "assigned", "assigned"),
+    ("github", "issues", "labeled", "labeled"),
+    ("github", "issues", "", "opened"),
+    ("github", "pull_request", "merged merges gemergt", "merged"),
+    ("github", "pull_request", "closed closes", "closed"),
+    ("github", "pull_request", "", "opened"),
+    ("github", "release", "", "published"),
+    ("github", "star", "", "created"),
+    ("github", "issue_comment", "", "created"),
+    ("gitlab", "merge_requests", "merged merges", "merge"),
+    ("gitlab", "merge_requests", "closed closes", "close"),
+    ("gitlab", "merge_requests", "approved", "approved"),
+    ("gitlab", "merge_requests", "", "open"),
+    ("gitlab", "issues", "closed closes", "close"),
+    ("gitlab", "issues", "", "open"),
+    ("gitlab", "pipeline", "fails failed failure fehlschlagt broken", "failed"),
+    ("gitlab", "pipeline", "succeeds succeeded passes success", "success"),
+    ("gitlab", "releases", "", "create"),
+    ("linear", "", "updated changed changes update", "update"),
+    ("linear", "", "deleted removed", "remove"),
+    ("linear", "", "", "create"),
+    ("trello", "", "moved moves", "updateCard"),
+    ("trello", "", "comment", "commentCard"),
+    ("trello", "", "card", "createCard"),
+];
+/// Services whose triggers tell of every change and do not say which it is.
+const MUTE: &[&str] = &["asana"];
+
+/// Words for something that happens to a record that exists.
+const OTHER: &str = "closed closes won wins lost moved moves completed finished resolved resolves solved updated changed changes modified edited deleted removed      archived cancelled canceled approved rejected overdue assigned merged reopened abandoned";
+
+/// Reports whether the words name a happening that a rule does not have.
+fn happens_otherwise(service: &str, rule: &str, event: Option<&str>, words: &[String]) -> bool {
+    let actions =
+        ACTIONS.iter().filter(|(key, of, ..)| *key == service && (of.is_empty() || Some(*of) == event)).map(|(_, _, list, _)| *list);
+    let known: Vec<&str> = actions.chain([rule]).flat_map(str::split_whitespace).collect();
+    words.iter().any(|word| OTHER.split_whitespace().any(|one| one == word) && !known.contains(&word.as_str()))
+}
+
+/// Returns the action that the prompt means where one event of a service is of several.
+pub(super) fn action(service: &str, event: Option<&str>, words: &[String]) -> Option<&'static str> {
+    let said = |list: &str| list.is_empty() || list.split_whitespace().any(|word| words.iter().any(|own| own == word));
+    ACTIONS
+        .iter()
+        .find(|(key, of, list, _)| *key == service && (of.is_empty() || Some(*of) == event) && said(list))
+        .map(|(.., action)| *action)
+}
+
 /// Kinds of changes: words of prompts, and words of options.
 const CHANGES: &[(&str, &str)] = &[
     (
@@ -119,11 +175,17 @@ pub(super) fn choose(
     set: &mut Map<String, Value>,
     catalog: &Catalog,
 ) -> Option<Option<String>> {
+    if MUTE.contains(&service) {
+        return None;
+    }
     let said = |list: &str| list.is_empty() || list.split_whitespace().any(|word| words.iter().any(|own| own == word));
     let rule = RULES.iter().find(|(key, list, _)| *key == service && said(list));
-    if let Some((.., parameters)) = rule {
+    if let Some((_, list, parameters)) = rule {
         let Ok(Value::Object(parameters)) = serde_json::from_str(parameters) else { return None };
         let event = parameters.values().find_map(|value| value.as_array()?.first()?.as_str().map(str::to_owned));
+        if happens_otherwise(service, list, event.as_deref(), words) {
+            return None;
+        }
         set.extend(parameters);
         return Some(event);
     }
@@ -135,7 +197,13 @@ pub(super) fn choose(
     for name in CHOOSE {
         option(name, facts, words, set)?;
     }
-    Some(None)
+    let chosen = CHOOSE.iter().filter_map(|name| set.get(*name)).map(Value::to_string).collect::<String>().to_lowercase();
+    let meant = |word: &String| {
+        let group = CHANGES.iter().find(|(said, _)| said.split_whitespace().any(|one| one == word));
+        chosen.contains(word.as_str()) || group.is_some_and(|(_, named)| named.split_whitespace().any(|one| chosen.contains(one)))
+    };
+    let odd = words.iter().any(|word| OTHER.split_whitespace().any(|one| one == word) && !meant(word));
+    (!odd).then_some(None)
 }
 
 /// Sets a parameter to the option that the words name; `None` if it needs a choice and the words do not make it.

@@ -6,7 +6,7 @@ use super::clauses::Clause;
 use super::data::Data;
 use super::flow::Flow;
 use super::records;
-use super::starts::{map, subject};
+use super::starts::{is_feed, map, subject};
 use super::tokens::Kind;
 use super::words::Act;
 use super::world::{Stuck, harmless};
@@ -22,7 +22,7 @@ pub(super) fn read_first(flow: &mut Flow<'_>, clause: &Clause) -> Result<(), Stu
     else {
         return Ok(());
     };
-    match clause.items.iter().any(|item| item.noun == Some("feed")) {
+    match clause.items.iter().any(|item| item.noun == Some("feed") || is_feed(item)) {
         true => feed(flow, clause),
         false => http(flow, clause, Act::Get, &clause.items[at].text),
     }
@@ -82,7 +82,9 @@ pub(super) fn http(flow: &mut Flow<'_>, clause: &Clause, act: Act, url: &str) ->
     let method = if act == Act::Call && with && !flow.data.hollow && written.is_none() { "POST" } else { method };
     let reads = method == "GET";
     let mut set = json!({"url": harmless(url), "method": method});
-    if !reads {
+    // A schedule has no data that anybody asked to send.
+    let tells = !flow.data.hollow || flow.made.is_some();
+    if !reads && tells && method != "DELETE" {
         let body = match (&flow.made, flow.data.node.is_empty()) {
             (Some(made), _) => format!("{{{{ JSON.stringify({{ text: {made} }}) }}}}"),
             (None, _) => format!("{{{{ JSON.stringify({}) }}}}", flow.data.object()),
@@ -91,11 +93,16 @@ pub(super) fn http(flow: &mut Flow<'_>, clause: &Clause, act: Act, url: &str) ->
         set["specifyBody"] = "json".into();
         set["jsonBody"] = body.into();
     }
+    let of_file = reads && is_file(url, act);
+    if of_file {
+        set["options"] = json!({"response": {"response": {"responseFormat": "file"}}});
+    }
     let name = if reads { "Get Data" } else { "HTTP Request" };
     let id = flow.node("httpRequest", name, map(set));
     if reads {
         flow.extend(&id);
-        flow.effects += usize::from(act == Act::Call);
+        // `send a GET request to …` is all that is asked for.
+        flow.effects += usize::from(act == Act::Call || act == Act::Send && written.is_some());
         let noun = subject(&clause.items).unwrap_or("result").to_owned();
         let many = !clause.items.iter().any(|item| {
             item.is(&[
@@ -113,14 +120,26 @@ pub(super) fn http(flow: &mut Flow<'_>, clause: &Clause, act: Act, url: &str) ->
                 "monitor",
             ])
         });
+        if of_file {
+            flow.turn_to(Data { noun: "file".to_owned(), binary: Some("data".to_owned()), ..Data::of(&id, "httpRequest.file", None) });
+            flow.file = Some((id, "data".to_owned()));
+            return Ok(());
+        }
         flow.turn_to(Data { many, noun, ..Data::of(&id, "httpRequest", None) });
-        records::inline_filter(flow, clause);
+        records::inline_filter(flow, clause).map_err(|_| Stuck::Condition(clause.text()))?;
         limit(flow, clause);
     } else {
         flow.attach(&id);
         flow.effects += 1;
     }
     Ok(())
+}
+
+/// Reports whether what an address gives is a file rather than data.
+fn is_file(url: &str, act: Act) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or(url).to_lowercase();
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
+    act == Act::Download || ["pdf", "zip", "png", "jpg", "jpeg", "gif", "docx", "csv", "xlsx", "xls", "gz", "mp3", "mp4"].contains(&ending)
 }
 
 pub(super) fn feed(flow: &mut Flow<'_>, clause: &Clause) -> Result<(), Stuck> {

@@ -53,6 +53,20 @@ pub(super) fn file(flow: &mut Flow<'_>, clause: &Clause) -> Result<(String, Stri
     Ok((id, "data".to_owned()))
 }
 
+/// Returns the name that the item's file has, or a time for one that has none.
+pub(super) fn name(flow: &Flow<'_>) -> String {
+    let drive = matches!(flow.data.service.as_str(), "googleDrive" | "microsoftOneDrive" | "dropbox" | "box");
+    if let Some(field) = flow.data.field("name").filter(|_| drive) {
+        return format!("{{{{{}}}}}", flow.data.code(&field.path));
+    }
+    let time = "$now.toFormat('yyyy-MM-dd-HHmmss')";
+    let came = flow.file.as_ref().filter(|(holder, _)| flow.nodes.iter().any(|node| node.id == *holder && node.kind != "convertToFile"));
+    match came {
+        Some((_, property)) => format!("{{{{ $binary.{property}.fileName ?? {time} }}}}"),
+        None => format!("{{{{ {time} }}}}"),
+    }
+}
+
 /// Reports whether a clause asks for a file with the rows of a table.
 pub(super) fn is_table(clause: &Clause) -> bool {
     clause.items.iter().any(|item| item.is(&["csv", "xlsx", "xls"]))
@@ -62,7 +76,8 @@ pub(super) fn is_table(clause: &Clause) -> bool {
 pub(super) fn made(flow: &Flow<'_>) -> Option<String> {
     let (holder, property) = flow.file.as_ref()?;
     let node = flow.nodes.iter().find(|node| node.id == *holder)?;
-    (flow.made.is_none() && (node.kind == "convertToFile" || node.kind.ends_with("image.generate"))).then(|| property.clone())
+    (flow.made.is_none() && (matches!(node.kind.as_str(), "convertToFile" | "httpRequest") || node.kind.ends_with("image.generate")))
+        .then(|| property.clone())
 }
 
 /// Sets the attachment of a mail.

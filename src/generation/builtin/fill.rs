@@ -28,6 +28,8 @@ pub(super) struct Source {
     /// Language to translate into, as two letters.
     pub language: Option<String>,
     pub data: Data,
+    /// Names that the prompt gives to places, by the words that parameters have for them.
+    pub places: Vec<(&'static str, String)>,
     /// The service of the node.
     pub service: String,
     /// Resource whose record the operation is about, if it is about one that exists.
@@ -82,6 +84,9 @@ pub(super) fn fill(
     for _ in 0..16 {
         let values = written(name, operation, set, facts);
         let Ok(full_values) = filled(facts, &values, version, full) else { return Err(name.to_owned()) };
+        if place(facts, &full_values, (version, full), set, source) {
+            continue;
+        }
         optional(facts, &full_values, set, source);
         let found = issues(facts, &full_values, version, full);
         let missing = found.iter().find(|issue| matches!(issue.kind, IssueKind::Missing));
@@ -96,6 +101,48 @@ pub(super) fn fill(
         set.insert(issue.parameter.clone(), value);
     }
     Err(name.to_owned())
+}
+
+/// Sets the parameters for places that the prompt names: to the name where n8n takes one, and otherwise to a slot for the id. Reports whether it changed
+/// any.
+fn place(
+    facts: &NodeVersion,
+    values: &Map<String, Value>,
+    (version, full): (f64, &str),
+    set: &mut Map<String, Value>,
+    source: &Source,
+) -> bool {
+    let mut changed = false;
+    for (place, name) in &source.places {
+        let fits = |own: &&Parameter| {
+            let words = parts(&own.name);
+            words.iter().any(|word| word == place || word.strip_suffix('s') == Some(place))
+                && matches!(own.kind, Kind::String | Kind::ResourceLocator | Kind::Options)
+                && shows(own, values, version, full)
+                && words.iter().all(|word| !matches!(word.as_str(), "new" | "has" | "create" | "type" | "mode"))
+        };
+        let Some(parameter) = facts.parameters.iter().map(|own| &**own).find(fits) else { continue };
+        let open = set.get(&parameter.name).is_none_or(|value| value.as_str().is_some_and(|text| text.starts_with('?')));
+        let own = matches!(*place, "channel" | "chat") && source.channel.is_some();
+        if !open || own || parameter.kind == Kind::Options && !parameter.options.open {
+            continue;
+        }
+        let by_name = parameter.modes.iter().any(|mode| !mode.list && mode.name == "name");
+        let free = matches!(*place, "table" | "collection" | "topic" | "queue" | "bucket" | "index" | "stream");
+        let text = |text: &str| Value::from(text);
+        let mut new = vec![(parameter.name.clone(), text(&slot(source, &parameter.name)))];
+        if *place == "repository" && by_name {
+            let (owner, own) = name.split_once('/').map_or((None, name.as_str()), |(owner, own)| (Some(owner), own));
+            new = vec![(parameter.name.clone(), text(own))];
+            new.extend(owner.map(|owner| ("owner".to_owned(), text(owner))));
+        } else if by_name && *place == "table" || free && parameter.kind == Kind::String {
+            new = vec![(parameter.name.clone(), text(name))];
+        }
+        for (parameter, value) in new {
+            changed |= set.insert(parameter, value.clone()).as_ref() != Some(&value);
+        }
+    }
+    changed
 }
 
 /// Finds a required id that n8n would take as 0.

@@ -19,7 +19,8 @@ use crate::validator::check::check;
 /// slots.
 pub(super) fn built(composed: Composed<'_>, request: &Prompt<'_>, assumed: &[String], asked: &BTreeSet<String>) -> Outcome {
     let clocked = matches!(composed.start, Some(Start::Schedule(_)));
-    let settings = Settings { timezone: request.timezone.filter(|_| clocked).map(str::to_owned), ..Settings::default() };
+    let zone = composed.zone.as_deref().or(request.timezone).filter(|_| clocked);
+    let settings = Settings { timezone: zone.map(str::to_owned), ..Settings::default() };
     let compact = Compact {
         compact: crate::generation::compact::VERSION,
         name: Some(name(&composed)),
@@ -53,7 +54,7 @@ pub(super) fn built(composed: Composed<'_>, request: &Prompt<'_>, assumed: &[Str
     let mut assumptions: Vec<String> = assumed.to_vec();
     assumptions.extend(composed.flow.assumptions.iter().cloned());
     if clocked {
-        assumptions.push(match request.timezone {
+        assumptions.push(match zone {
             Some(zone) => format!("Times are those of {zone}"),
             None => "Times are those of the time zone that n8n is set to".to_owned(),
         });

@@ -79,11 +79,73 @@ impl<'c> Flow<'c> {
         id.clone_into(&mut self.tail);
     }
 
+    /// Attaches a node to the node that holds the item's file, behind the conditions that stand between it and the end of the branch: other nodes drop
+    /// the file.
+    ///
+    /// # Errors
+    ///
+    /// A message where a condition stands behind a node that drops the file.
+    pub(super) fn attach_to_file(&mut self, holder: &str, id: &str) -> Result<(), String> {
+        let chooses = |own: &str| {
+            let kind = self.nodes.iter().find(|node| node.id == own).map(|node| node.kind.as_str());
+            matches!(kind, Some("filter" | "if" | "limit" | "removeDuplicates" | "sort" | "wait" | "sentimentAnalysis"))
+        };
+        // From the end of the branch back to the holder: each node with the output that leads to it.
+        let mut path: Vec<String> = Vec::new();
+        let mut from = self.tail.clone();
+        loop {
+            let own = from.split('.').next().unwrap_or_default().to_owned();
+            path.push(from);
+            if own == holder || path.len() > self.nodes.len() {
+                break;
+            }
+            let before =
+                self.edges.iter().find_map(|edge| edge.split_once('>').filter(|(_, to)| *to == own).map(|(from, _)| from.to_owned()));
+            let Some(before) = before else { break };
+            from = before;
+        }
+        path.reverse();
+        let own = |output: &String| output.split('.').next().unwrap_or_default().to_owned();
+        let kept = path.iter().take_while(|output| own(output) == holder || chooses(&own(output))).count();
+        if path[kept..].iter().any(|output| chooses(&own(output))) {
+            return Err("the file behind a condition".to_owned());
+        }
+        let source = kept.checked_sub(1).and_then(|last| path.get(last)).cloned().unwrap_or_else(|| holder.to_owned());
+        self.edges.push(format!("{source}>{id}"));
+        Ok(())
+    }
+
+    /// Removes a node that repeats another: a prompt may name the place of one thing twice.
+    pub(super) fn drop_repeated(&mut self) {
+        let from = |flow: &Self, id: &str| -> Vec<String> {
+            flow.edges.iter().filter_map(|edge| edge.split_once('>').filter(|(_, to)| *to == id).map(|(from, _)| from.to_owned())).collect()
+        };
+        let repeats = |flow: &Self, at: usize| {
+            let node = &flow.nodes[at];
+            let leads = flow.edges.iter().any(|edge| edge.split(['.', '>']).next() == Some(node.id.as_str()));
+            let same =
+                |other: &CompactNode| (&other.kind, &other.set) == (&node.kind, &node.set) && from(flow, &other.id) == from(flow, &node.id);
+            !leads && !node.set.is_empty() && flow.nodes[..at].iter().any(same)
+        };
+        while let Some(at) = (1..self.nodes.len()).find(|at| repeats(self, *at)) {
+            let node = self.nodes.remove(at);
+            self.edges.retain(|edge| edge.split_once('>').is_none_or(|(_, to)| to != node.id));
+            self.effects = self.effects.saturating_sub(1);
+        }
+    }
+
     /// Makes the items those of another node.
     pub(super) fn turn_to(&mut self, data: Data) {
         let before = std::mem::replace(&mut self.data, data);
         self.earlier.push(before);
         self.made = None;
+    }
+
+    /// Says for which place an id is to be given, where the prompt has its name and n8n takes none.
+    pub(super) fn assume_names(&mut self, places: &[(&'static str, String)]) {
+        for (place, name) in places {
+            self.assume(format!("The {place} that the prompt means is {name}"));
+        }
     }
 
     pub(super) fn assume(&mut self, text: impl Into<String>) {

@@ -12,6 +12,7 @@ use super::operations::{self, Operation};
 use super::reading::Item;
 use super::records;
 use super::shapes::language;
+use super::sources;
 use super::tokens::Kind;
 use super::words::Act;
 use super::world::{Stuck, World};
@@ -63,7 +64,7 @@ pub(super) fn perform(
             .map_err(|name| unknown(&format!("{}: {name}", clause.text())));
     }
     let replies = matches!(act, Act::Reply)
-        || world.start_service.is_some_and(|at| world.lexicon.services[at].key == service.key) && records::to_sender(clause);
+        || world.start_service.is_some_and(|at| world.lexicon.services[at].key == service.key) && sources::to_sender(clause);
     records::sink(flow, clause, &full, &operation, &service, &nouns, replies).map_err(|name| match name.as_str() {
         "" => unknown(&clause.text()),
         name => unknown(&format!("{}: no value for {name}", clause.text())),
@@ -77,8 +78,8 @@ fn refers(clause: &Clause) -> bool {
     clause.items.iter().any(|item| item.among(PRONOUNS)) && !clause.items.iter().any(named)
 }
 
-/// Returns the state that the records to read are in, unless the operation returns only such records.
-fn state(clause: &Clause, operation: &Operation) -> Option<String> {
+/// Returns the state that the records to read are in, and its word in the prompt, unless the operation returns only such records.
+fn state(clause: &Clause, operation: &Operation) -> Option<(String, String)> {
     const STATES: &str = "open closed won lost overdue unpaid paid active inactive pending failed completed done unassigned urgent expired due cancelled \
         offene offenen uberfallige uberfalligen unbezahlte bezahlte aktive ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
     const BEHIND: &str = "ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
@@ -90,7 +91,49 @@ fn state(clause: &Clause, operation: &Operation) -> Option<String> {
     let has_open = ["github.repository.getIssues", "github.repository.getPullRequests", "todoist.task.getAll", "trello.list.getCards"];
     let given = has_open.contains(&operation.name.as_str())
         && item.is(&["open", "active", "offene", "offenen", "pendientes", "abiertos", "abiertas", "ouverts", "ouvertes"]);
-    (!given).then(|| item.word.clone())
+    const UNINFLECTED: &[(&str, &str)] = &[
+        ("offen", "offene offenen offener"),
+        ("überfällig", "uberfallige uberfalligen"),
+        ("unbezahlt", "unbezahlte unbezahlten"),
+        ("bezahlt", "bezahlte bezahlten"),
+        ("aktiv", "aktive aktiven"),
+        ("ouvert", "ouverts ouvertes"),
+        ("impayé", "impayees"),
+        ("pendiente", "pendientes"),
+        ("abierto", "abiertos abiertas"),
+        ("vencido", "vencidas"),
+    ];
+    let plain = UNINFLECTED.iter().find(|(_, words)| item.among(words)).map(|(plain, _)| (*plain).to_owned());
+    (!given).then(|| (plain.unwrap_or_else(|| item.word.clone()), item.text.clone()))
+}
+
+/// Returns the parameter by which a service returns only the records of a state.
+fn queried(operation: &str, state: &str) -> Option<(&'static str, serde_json::Value)> {
+    let open = matches!(state, "open" | "offen" | "ouvert" | "abierto" | "pendiente" | "pending");
+    let done = matches!(state, "closed" | "done" | "completed");
+    match operation {
+        "jira.issue.getAll" if open => Some(("options", serde_json::json!({"jql": "statusCategory != Done"}))),
+        "jira.issue.getAll" if done => Some(("options", serde_json::json!({"jql": "statusCategory = Done"}))),
+        _ => None,
+    }
+}
+
+/// Returns the period of the events that a clause asks for, if it is not today.
+fn period(clause: &Clause) -> Option<(String, String)> {
+    let pair = |one: &[&str], other: &[&str]| clause.items.windows(2).any(|two| two[0].is(one) && two[1].is(other));
+    let (this, next) = (&["this", "diese", "dieser", "cette", "esta"], &["next", "coming", "nachste", "nachsten", "prochaine", "proxima"]);
+    let (week, month) = (&["week", "weeks", "woche", "semaine", "semana"], &["month", "months", "monat", "mois", "mes"]);
+    let (unit, shift) = if clause.items.iter().any(|item| item.is(&["tomorrow", "tomorrows", "demain"])) {
+        ("day", Some("days"))
+    } else if pair(this, week) || pair(next, week) {
+        ("week", pair(next, week).then_some("weeks"))
+    } else if pair(this, month) || pair(next, month) {
+        ("month", pair(next, month).then_some("months"))
+    } else {
+        return None;
+    };
+    let now = shift.map_or_else(|| "$now".to_owned(), |shift| format!("$now.plus({{ {shift}: 1 }})"));
+    Some((format!("{{{{ {now}.startOf('{unit}') }}}}"), format!("{{{{ {now}.endOf('{unit}') }}}}")))
 }
 
 /// Reports whether an operation reads a list of records.
@@ -121,15 +164,24 @@ fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation,
         .items
         .windows(2)
         .any(|two| two[0].is(&["due", "fallig"]) && two[1].is(&["today", "tomorrow", "this", "soon", "next", "heute", "morgen"]));
-    if records::counts(clause) || due {
+    if sources::counts(clause) || due {
         return Err("which, or how many".to_owned());
     }
-    let source = records::source(flow, clause, &operation.kind, nouns);
+    let source = sources::source(flow, clause, &operation.kind, nouns);
+    let queries = clause.items.iter().any(|item| item.is(&["select", "insert", "update", "delete"]));
+    if operation.operation == "executeQuery" && source.search.is_none() && queries {
+        return Err("the query, in quotation marks".to_owned());
+    }
     let mut set = Map::new();
     let sender = clause.items.windows(2).find(|two| two[0].is(&["from", "by", "von", "de"]) && two[1].kind == Kind::Mail);
     if let Some([_, sender]) = sender.filter(|_| operation.name == "gmail.message.getAll") {
         set.insert("filters".to_owned(), serde_json::json!({"readStatus": "unread", "sender": sender.text}));
     }
+    if let Some((from, to)) = period(clause).filter(|_| operation.name == "googleCalendar.event.getAll") {
+        set.insert("timeMin".to_owned(), from.into());
+        set.insert("timeMax".to_owned(), to.into());
+    }
+    flow.assume_names(&source.places);
     let id = flow.act(full, operation, &format!("Get from {display}"), &source, set)?;
     flow.extend(&id);
     let many = !matches!(operation.operation.as_str(), "currentWeather" | "5DayForecast");
@@ -142,14 +194,21 @@ fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation,
     if many && clause.items.iter().any(|item| item.among(FRESH)) {
         unseen(flow);
     }
-    if let Some(state) = state(clause, operation) {
+    let (state, said) = state(clause, operation).unzip();
+    let asked = state.as_deref().and_then(|state| queried(&operation.name, state));
+    if let Some((name, value)) = asked.clone()
+        && let Some(node) = flow.by_id(&id)
+    {
+        node.set.insert(name.to_owned(), value);
+        flow.assume(format!("Issues that are {} are chosen by the category of their status", said.unwrap_or_default()));
+    } else if let Some(state) = state {
         let test = conditions::Test::Equals { nouns: vec!["status".to_owned()], text: state.clone(), not: false };
         let known = flow.data.open.is_some() || flow.data.field("status").is_some();
         let case = conditions::case(&test, flow).filter(|_| known).ok_or_else(|| format!("which are {state}"))?;
         flow.condition("filter", "Filter", vec![case]);
-        flow.assume(format!("Those are {state} whose status says so"));
+        flow.assume(format!("Those are {} whose status is {state}", said.unwrap_or_default()));
     }
-    records::inline_filter(flow, clause);
+    records::inline_filter(flow, clause)?;
     limit(flow, clause);
     if many && files::is_table(clause) {
         files::file(flow, clause)?;
@@ -158,7 +217,7 @@ fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation,
 }
 
 fn process(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str, nouns: &[&str]) -> Result<(), String> {
-    let mut source = records::source(flow, clause, &operation.kind, nouns);
+    let mut source = sources::source(flow, clause, &operation.kind, nouns);
     // The service examines the item itself, and a file if it takes one.
     source.recipient = None;
     source.language = language(clause);
@@ -180,7 +239,7 @@ fn process(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operati
     }
     let id = flow.act(full, operation, display, &source, Map::new())?;
     if let Some((holder, _)) = flow.file.clone().filter(|_| of_file) {
-        flow.edges.push(format!("{holder}>{id}"));
+        flow.attach_to_file(&holder, &id)?;
         flow.tail.clone_from(&id);
     } else {
         flow.extend(&id);

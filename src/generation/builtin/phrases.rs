@@ -34,11 +34,14 @@ const EACH: &str = "every each jede jeden jedes jeder chaque cada";
 /// Reads the items of a text, with a phrase as one of them.
 pub(super) fn items(text: &str, lexicon: &Lexicon) -> Vec<Item> {
     let mut items = reachable(feeds(merged(reading::items(text, lexicon))));
+    modals(&mut items);
+    drops(&mut items);
     becomes(&mut items);
     know(&mut items);
     wished(&mut items);
     mark_verbs(&mut items);
     verbless(&mut items);
+    arrows(&mut items);
     items
 }
 
@@ -80,6 +83,75 @@ fn verb(act: Act, text: &str) -> Item {
         noun: None,
         plain: false,
         is_verb: true,
+        joint: None,
+    }
+}
+
+/// Adds what an arrow leaves out: that what is left of it is new, and the verb of what is right of it: `Trello card -> Asana task`.
+fn arrows(items: &mut Vec<Item>) {
+    let Some(arrow) = items.iter().position(|item| item.kind == Kind::Colon && item.text == "->") else { return };
+    let end = |from: usize, items: &[Item]| {
+        items[from..].iter().position(|item| matches!(item.kind, Kind::Stop | Kind::Colon)).map_or(items.len(), |by| from + by)
+    };
+    let mut at = arrow + 1;
+    loop {
+        let to = end(at, items);
+        let own = &items[at..to];
+        if !own.is_empty() && !own.iter().any(|item| item.is_verb && item.act != Some(Act::Light)) {
+            const RECORDS: &[&str] = &[
+                "row", "record", "task", "card", "contact", "page", "issue", "ticket", "deal", "event", "lead", "note", "customer", "item",
+            ];
+            let record = own.iter().any(|item| item.noun.is_some_and(|noun| RECORDS.contains(&noun)));
+            items.retain({
+                let mut place = 0;
+                move |item| {
+                    place += 1;
+                    !(place > at && place <= to && item.among("new neue neuer neues neuen nouvelle nouveau nueva nuevo"))
+                }
+            });
+            items.insert(at, verb(if record { Act::Create } else { Act::Send }, if record { "create" } else { "send" }));
+        }
+        at = end(at, items) + 1;
+        if at >= items.len() || items[at - 1].text != "->" {
+            break;
+        }
+    }
+    let left = &items[..arrow];
+    let says = left
+        .iter()
+        .any(|item| item.is_verb || super::clauses::is_event_word(&item.word) || item.among("new neue neuer every each daily weekly"));
+    if !says && left.iter().any(|item| item.service.is_some()) {
+        items.insert(0, word_of("new"));
+    }
+}
+
+/// Makes one word of `are to be`, `needs to be` and the like.
+fn modals(items: &mut Vec<Item>) {
+    let mut at = 0;
+    while at + 2 < items.len() {
+        let said = items[at].is(&["are", "is", "need", "needs", "have", "has", "ought"])
+            && items[at + 1].is(&["to"])
+            && items[at + 2].is(&["be", "go"]);
+        if said {
+            items.splice(at..at + 2, [word_of("should")]);
+        }
+        at += 1;
+    }
+}
+
+/// Makes `drop it into Slack` the request to put it there, rather than to leave it out.
+fn drops(items: &mut [Item]) {
+    for at in 0..items.len() {
+        let into = |item: &Item| item.is(&["in", "into", "to", "on"]);
+        let service = || {
+            items[at + 1..]
+                .windows(2)
+                .take(8)
+                .any(|two| into(&two[0]) && (two[1].service.is_some() || two[1].plain || two[1].kind == Kind::Channel))
+        };
+        if items[at].is(&["drop", "drops", "dump"]) && service() && items[at + 1..].iter().any(|item| item.service.is_some()) {
+            items[at] = Item { name: items[at].name, ..verb(Act::Process, "put") };
+        }
     }
 }
 

@@ -47,7 +47,9 @@ pub(super) fn implied(clause: &Clause) -> Option<Act> {
     ]);
     let moves =
         light(&["come", "comes", "kommen", "kommt", "landen", "landet", "land", "lands", "gehen", "geht", "wandern", "vont", "va", "van"]);
-    (placed && message && appears).then_some(Act::Send).or_else(|| (placed && moves).then_some(Act::Process))
+    // `bei neuen Releases eine Nachricht an Discord`.
+    let nominal = clause.items.iter().all(|item| !item.is_verb);
+    (placed && message && (appears || nominal)).then_some(Act::Send).or_else(|| (placed && moves).then_some(Act::Process))
 }
 
 /// Reports whether the data comes from the service at a place.

@@ -23,6 +23,8 @@ pub(super) struct Item {
     pub plain: bool,
     /// Is a verb here, rather than a noun or an adjective.
     pub is_verb: bool,
+    /// The sign that joins it to the item before.
+    pub joint: Option<char>,
 }
 
 impl Item {
@@ -37,7 +39,7 @@ impl Item {
 
     /// Reports whether it is a literal value of the user.
     pub(super) fn is_value(&self) -> bool {
-        matches!(self.kind, Kind::Number(_) | Kind::Time(_) | Kind::Url | Kind::Mail | Kind::Channel | Kind::Quoted)
+        matches!(self.kind, Kind::Number(_) | Kind::Time(_) | Kind::Url | Kind::Mail | Kind::Phone | Kind::Channel | Kind::Quoted)
     }
 
     pub(super) fn number(&self) -> Option<f64> {
@@ -56,11 +58,16 @@ const DETERMINERS: &str = "the a an this that these those my our your his her it
      eine einen einem einer mein meine meinen meinem unser unsere unseren unserem unserer jede jeden jedes jeder neue neuen neuer \
      neues le la les l un une des du mon ma mes notre nos votre chaque ce cette el los las una unos unas mi mis nuestro nuestra \
      nuestros nuestras cada short daily weekly monthly latest same incoming first last kurze kurzen nuevo nueva nuevos nuevas \
-     nouveau nouvelle nouveaux nouvelles nouvel full small open unread whole single sus su leur leurs another other more which \
+     nouveau nouvelle nouveaux nouvelles nouvel son sa ses full small open unread whole single sus su leur leurs another other more which \
      whose";
 /// Words after which a word that may be a verb is one.
 const BEFORE_VERBS: &str = "to should must will shall can could would may please also then just only automatically immediately i we you it they not dont \
      me bitte ich wir directly n8n that who him her them us";
+
+/// Words that begin a condition.
+const IFS: &str = "if when whenever falls wenn si quand cuando unless";
+/// Words that end one.
+const STATES: &str = "positive negative neutral valid invalid down unreachable true false open closed empty fails failed crashes arrives arrived created called answer respond available more less higher";
 
 /// Reads the items of a text.
 pub(super) fn items(text: &str, lexicon: &Lexicon) -> Vec<Item> {
@@ -103,13 +110,15 @@ fn item(tokens: &[Token], meaning: Option<Meaning>) -> Item {
         noun: words::noun(&first.word).filter(|_| is_word),
         plain: is_word && words::is_plain(&first.word),
         is_verb: false,
+        joint: first.joint,
     }
 }
 
 /// Decides whether a word that may be a verb is one here.
 fn is_verb(items: &[Item], at: usize) -> bool {
     let item = &items[at];
-    if item.act.is_none() {
+    // `Typeform-Antworten`.
+    if item.act.is_none() || item.joint == Some('-') {
         return false;
     }
     let before = at.checked_sub(1).map(|before| &items[before]);
@@ -169,6 +178,25 @@ fn is_verb(items: &[Item], at: usize) -> bool {
     // `translate it and reply.`
     let ends = next.is_none_or(|next| matches!(next.kind, Kind::Stop | Kind::Comma));
     if ends && item.is(&["reply", "respond"]) && before.is_some_and(|before| before.among(JOINS)) {
+        return true;
+    }
+    // `if it is over 500 post it to …`, `if it is negative alert #support`.
+    let conditional = || {
+        items[..at].iter().rev().take_while(|item| !matches!(item.kind, Kind::Stop | Kind::Comma | Kind::Colon)).any(|item| item.among(IFS))
+    };
+    let copula = at.checked_sub(2).is_some_and(|at| items[at].is(&["is", "are", "equals", "ist", "est", "es"]));
+    let whole = |item: &Item| copula && !item.plain || item.number().is_some() || item.kind == Kind::Quoted || item.among(STATES);
+    let target =
+        next.is_some_and(|next| next.is(&["it", "them", "me", "us", "a", "an", "the"]) || next.service.is_some() || next.is_value());
+    if target && before.is_some_and(whole) && conditional() {
+        return true;
+    }
+    // `for every new issue with priority High open a …`.
+    let each = || items[..at].windows(2).any(|two| two[0].is(&["for", "after", "on", "upon"]) && two[1].is(&["every", "each", "new"]));
+    if before.is_some_and(|before| !before.plain && !before.is_verb)
+        && next.is_some_and(|next| next.is(&["a", "an", "it", "them"]))
+        && each()
+    {
         return true;
     }
     if begins {

@@ -4,14 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::clauses::Clause;
 use super::conditions;
-use super::data::Data;
 use super::drafts;
 use super::files::{self, file};
-use super::fill::Source;
 use super::flow::Flow;
+use super::mails;
 use super::operations::Operation;
 use super::reminders;
 use super::services::Service;
+use super::sources::{counts, source};
 use super::starts::map;
 use super::tokens::Kind;
 use super::world::harmless;
@@ -20,100 +20,6 @@ use crate::generation::compact::CompactNode;
 /// Nouns for places rather than for values.
 const PLACES: &str = "row record sheet table database list board page item card ticket issue task message mail note event channel group folder file line product \
     workflow user team project customer order data result calendar entry bucket website contact lead deal video image document";
-
-/// Returns what a node of a clause is filled in from.
-pub(super) fn source(flow: &Flow<'_>, clause: &Clause, kind: &str, nouns: &[&str]) -> Source {
-    let find = |wanted: Kind| clause.items.iter().find(|item| item.kind == wanted).map(|item| item.text.clone());
-    let quoted = find(Kind::Quoted);
-    let prefix = kind.split('.').next().unwrap_or(kind).to_owned();
-    let made = flow.made.as_ref().map(|code| format!("{{{{{code}}}}}"));
-    let noun = if flow.data.noun.is_empty() { "item" } else { flow.data.noun.as_str() };
-    let text = made.clone().unwrap_or_else(|| match &flow.collected {
-        Some(id) if counts(clause) => format!("{}: {{{{ {id}.items.length }}}}", capital(&plural(noun))),
-        Some(id) => joined(id, &flow.data, nouns),
-        None if flow.data.node.is_empty() => String::new(),
-        None => flow.data.text(nouns),
-    });
-    let title = match (flow.data.title(), &flow.collected) {
-        (Some(title), None) => title,
-        (_, Some(_)) => capital(&plural(noun)),
-        (None, None) => format!("New {noun}"),
-    };
-    let mail = find(Kind::Mail);
-    let me = clause.items.iter().any(|item| {
-        item.is(&["me", "us", "mir", "uns", "mich", "moi", "nous", "team", "everyone", "everybody", "boss", "manager", "hr", "colleagues"])
-    }) || clause.items.iter().any(|item| item.is(&["avisame", "enviame", "mandame"]));
-    let address = flow.address();
-    let recipient = match mail {
-        Some(mail) => Some(mail),
-        None if me || address.is_none() || !to_sender(clause) => Some("?recipient".to_owned()),
-        None => None,
-    };
-    Source {
-        text,
-        title,
-        address: address.clone(),
-        recipient,
-        chat: None,
-        channel: find(Kind::Channel).or_else(|| named_channel(clause)),
-        search: quoted,
-        city: city(clause),
-        language: None,
-        data: flow.data.clone(),
-        prefix,
-        ..Source::default()
-    }
-}
-
-/// Returns a channel that is quoted: `the 'alerts' channel`.
-fn named_channel(clause: &Clause) -> Option<String> {
-    let at = clause.items.iter().position(|item| item.kind == Kind::Quoted)?;
-    let beside = clause.items.get(at + 1).or_else(|| at.checked_sub(1).map(|before| &clause.items[before]));
-    beside.filter(|item| item.noun == Some("channel")).map(|_| format!("#{}", clause.items[at].text.trim_start_matches('#')))
-}
-
-/// Returns the name of a city: `the weather in Hamburg`.
-pub(super) fn city(clause: &Clause) -> Option<String> {
-    let of = |item: &super::reading::Item| item.is(&["in", "for", "of", "at", "fur", "von", "a", "de", "pour", "en", "para"]);
-    let two = clause
-        .items
-        .windows(2)
-        .find(|two| of(&two[0]) && two[1].name && two[1].kind == Kind::Word && two[1].service.is_none() && two[1].noun.is_none())?;
-    Some(two[1].text.clone())
-}
-
-/// Reports whether a clause speaks to the person that the item is about.
-pub(super) fn to_sender(clause: &Clause) -> bool {
-    const SENDERS: &str = "back sender them him her person address adresse submitter applicant visitor absender kunden zuruck thread customer \
-        client user lead subscriber requester reporter author buyer guest participant invitee customers candidate applicants subscribers attendee reporters absenderin expediteur remitente";
-    let is_person = |noun| matches!(noun, Some("customer" | "contact" | "address" | "user" | "lead" | "visitor"));
-    clause.items.iter().any(|item| item.among(SENDERS) || is_person(item.noun))
-}
-
-fn plural(noun: &str) -> String {
-    if noun.ends_with('s') { noun.to_owned() } else { format!("{noun}s") }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// Reports whether a clause asks for how many items there are, and not for the items.
-pub(super) fn counts(clause: &Clause) -> bool {
-    let pair = |one: &[&str], other: &[&str]| clause.items.windows(2).any(|two| two[0].is(one) && two[1].is(other));
-    pair(&["number", "count", "amount"], &["of"])
-        || pair(&["how"], &["many"])
-        || pair(&["anzahl"], &["der", "von", "aller", "neuer"])
-        || pair(&["nombre"], &["de", "des", "d"])
-        || pair(&["numero", "cantidad"], &["de"])
-        || clause.items.iter().any(|item| item.is(&["wieviele", "combien", "cuantos", "cuantas"]))
-}
-
-/// Returns the text about all items that a node collected.
-fn joined(id: &str, data: &Data, nouns: &[&str]) -> String {
-    format!("{{{{ {id}.items.map(item => '• ' + {}).join('\\n') }}}}", data.line(nouns))
-}
 
 /// Makes one item of all: what follows runs once, and not at all without items.
 pub(super) fn collect(flow: &mut Flow<'_>, _nouns: &[&str]) {
@@ -128,12 +34,16 @@ pub(super) fn collect(flow: &mut Flow<'_>, _nouns: &[&str]) {
 }
 
 /// Adds the filter that a clause has within: `orders over 100 EUR`.
-pub(super) fn inline_filter(flow: &mut Flow<'_>, clause: &Clause) {
-    if let Some(test) = conditions::within(&clause.items)
-        && let Some(case) = conditions::case(&test, flow)
-    {
+///
+/// # Errors
+///
+/// What the filter is about, if the data is not known to have it.
+pub(super) fn inline_filter(flow: &mut Flow<'_>, clause: &Clause) -> Result<(), String> {
+    if let Some(test) = conditions::within(&clause.items) {
+        let case = conditions::case(&test, flow).ok_or_else(|| "which of them".to_owned())?;
         flow.condition("filter", "Filter", vec![case]);
     }
+    Ok(())
 }
 
 /// Reports whether an operation tells people something, so that one message for all items is meant.
@@ -169,19 +79,31 @@ pub(super) fn sink(
         flow.assume("Nothing is sent if there are none");
     }
     let mut source = source(flow, clause, &operation.kind, nouns);
-    let said = literal(clause).or_else(|| reminders::text(clause)).filter(|_| is_message(operation) && flow.made.is_none());
-    let asks = flow.data.hollow && flow.made.is_none() && said.is_none() && is_message(operation) && reminders::is_bare(clause);
+    let said = literal(clause)
+        .or_else(|| reminders::text(clause))
+        .or_else(|| mails::said(clause))
+        .filter(|_| is_message(operation) && flow.made.is_none());
+    // `create a task called "Close the till"`.
+    let said = said.or_else(|| literal(clause).filter(|_| flow.data.hollow && flow.made.is_none() && operation.operation == "create"));
+    let hollow = flow.data.hollow && flow.made.is_none() && said.is_none() && is_message(operation);
+    let titled = hollow && mails::subject(clause).is_some();
+    let asks = hollow && (titled || reminders::is_bare(clause));
     if asks {
-        source.text = "?reminder".to_owned();
+        source.text = if titled { "?mail-text" } else { "?reminder" }.to_owned();
     } else if flow.data.hollow && flow.made.is_none() && said.is_none() {
         return Err("what goes there".to_owned());
     }
     let draft = drafts::draft(clause, &flow.data.noun).filter(|_| is_message(operation) && flow.made.is_none() && said.is_none());
+    let literal_text = said.is_some();
     if let Some(text) = said {
+        // Without data the text says what the mail is about.
+        if flow.data.hollow && mails::subject(clause).is_none() {
+            source.title = text.chars().take(78).collect();
+        }
         source.text = text;
     }
     if let Some((subject, text)) = draft {
-        (source.title, source.text) = (subject, text);
+        (source.title, source.text) = (mails::subject(clause).unwrap_or(subject), text);
         // It is written to the person that the item is about, unless the prompt names an address.
         if source.address.is_some() && source.recipient.as_deref() == Some("?recipient") {
             source.recipient = None;
@@ -198,10 +120,15 @@ pub(super) fn sink(
         || matches!(operation.operation.as_str(), "sendPhoto" | "sendDocument")
         || operation.name == "googleCloudStorage.object.create";
     let holder = if needs_file { Some(file(flow, clause)?) } else { None };
+    if holder.as_ref().is_some_and(|(_, property)| property == "attachment_0") {
+        flow.assume("The first attachment of a mail is meant");
+    }
     if let Some((_, property)) = &holder {
         source.data.binary = Some(property.clone());
     }
-    if let Some(title) = flow.data.title().filter(|_| needs_file) {
+    if needs_file && operation.name.ends_with("file.upload") {
+        source.title = files::name(flow);
+    } else if let Some(title) = flow.data.title().filter(|_| needs_file) {
         source.title = title;
     }
     let mut set = Map::new();
@@ -210,10 +137,12 @@ pub(super) fn sink(
     if let Some(property) = files::made(flow).filter(|_| mails) {
         files::attach(&mut set, &operation.name, &property)?;
         source.text = "The file is attached.".to_owned();
+    } else if downloaded(flow) && !needs_file && !literal_text {
+        // The message would tell nothing.
+        return Err("the file".to_owned());
     }
     if needs_file && operation.name.ends_with("file.upload") {
-        let name = flow.data.field("name").map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)));
-        let file = name.unwrap_or_else(|| "{{ $now.toFormat('yyyy-MM-dd-HHmmss') }}".to_owned());
+        let file = files::name(flow);
         match service.key.as_str() {
             "awsS3" | "s3" | "box" | "microsoftOneDrive" => drop(set.insert("fileName".to_owned(), file.into())),
             "googleDrive" => drop(set.insert("name".to_owned(), file.into())),
@@ -235,7 +164,18 @@ pub(super) fn sink(
     let name =
         if is_message(operation) { format!("Tell {}", service.display) } else { format!("{} in {}", verb(operation), service.display) };
     let before = flow.nodes.len();
+    flow.assume_names(&source.places);
     let id = flow.act(full, operation, if needs_file { service.display.as_str() } else { &name }, &source, set)?;
+    let known = std::iter::once(&flow.data)
+        .chain(&flow.earlier)
+        .any(|data| data.fields.iter().any(|field| field.words.iter().any(|word| word == "email")));
+    let guessed = source.address.as_ref().filter(|code| {
+        let own = flow.nodes.get(before).and_then(|node| serde_json::to_string(&node.set).ok());
+        !known && own.is_some_and(|set| set.contains(code.as_str()))
+    });
+    if let Some(field) = guessed.and_then(|code| code.rsplit('.').next()) {
+        flow.assume(format!("The address is in the field {field} of the data"));
+    }
     let mapped = flow.nodes.get(before).is_some_and(|node| node.set.values().any(maps_automatically));
     let document = operation.name == "mongoDb.document.insert";
     let record = if mapped || document { prepare(flow, clause, &id, document)? } else { None };
@@ -246,14 +186,20 @@ pub(super) fn sink(
             flow.edges.push(format!("{record}>{id}"));
         }
         // A file leaves its node once: what stands between would drop it.
-        (None, Some((holder, _))) if holder != flow.tail && !flow.tail.contains('.') => flow.edges.push(format!("{holder}>{id}")),
+        (None, Some((holder, _))) => flow.attach_to_file(&holder, &id)?,
         (None, _) => flow.attach(&id),
     }
-    if !needs_file && !prepared && !asks && !says_something(flow, before) {
+    if !needs_file && !prepared && !asks && !literal_text && !says_something(flow, before) {
         return Err("what it says".to_owned());
     }
     flow.effects += 1;
     Ok(())
+}
+
+/// Reports whether the data is a file that an address gave, of which nothing else is known.
+fn downloaded(flow: &Flow<'_>) -> bool {
+    let holder = flow.file.as_ref().and_then(|(holder, _)| flow.nodes.iter().find(|node| node.id == *holder));
+    flow.made.is_none() && holder.is_some_and(|node| node.kind == "httpRequest" && node.id == flow.data.node)
 }
 
 /// Reports whether a node has a value of the data, a literal text, or takes the whole item: one without is an empty record.
@@ -286,7 +232,9 @@ fn maps_automatically(value: &Value) -> bool {
 
 /// Returns the text that a message is to have, if it is quoted.
 fn literal(clause: &Clause) -> Option<String> {
-    let at = clause.items.iter().position(|item| item.kind == Kind::Quoted).filter(|_| conditions::within(&clause.items).is_none())?;
+    let subject = mails::subject_at(&clause.items);
+    let quoted = |at: &usize| clause.items[*at].kind == Kind::Quoted && Some(*at) != subject;
+    let at = (0..clause.items.len()).find(quoted).filter(|_| conditions::within(&clause.items).is_none())?;
     let beside = |item: Option<&super::reading::Item>| {
         item.is_some_and(|item| {
             matches!(item.noun, Some("channel" | "sheet" | "table" | "database" | "list" | "board" | "folder" | "tag"))

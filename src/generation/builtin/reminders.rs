@@ -4,8 +4,7 @@ use super::clauses::Clause;
 use super::tokens::Kind;
 use super::world::harmless;
 
-const REMINDS: &str =
-    "remind reminds reminding erinnere erinnern erinnert rappelle rappeler rappelez recuerda recordar recuerde recuerdale";
+const REMINDS: &str = "remind reminds reminding erinnere erinnern erinnert rappelle rappeler rappelez recuerda recordar recuerde recuerdale recuerdame recuerdanos recordarme";
 const OF: &str = "to of about for that an daran de d que pour para fur";
 
 /// Returns the text of a reminder: what stands behind `to`, `of` or the like and names no place.
@@ -27,6 +26,8 @@ pub(super) fn text(clause: &Clause) -> Option<String> {
     let rest = &items[first + 1..];
     let place = |at: usize| {
         rest[at].service.is_some()
+            || rest[at].is(&["with", "mit", "avec", "con"])
+                && rest[at + 1..].iter().take(3).any(|item| item.is(&["subject", "betreff", "objet", "asunto"]))
             || rest[at].is(&["in", "on", "via", "per", "sur", "par", "en"])
                 && rest[at + 1..].iter().take(2).any(|item| item.service.is_some())
     };
@@ -35,7 +36,7 @@ pub(super) fn text(clause: &Clause) -> Option<String> {
         .skip_while(|at| rest[*at].is(&["the", "den", "die", "das", "der", "dem", "la", "le", "el"]))
         .map(|at| rest[at].text.as_str())
         .collect();
-    let about_enough = about.len() > 1 || about.iter().any(|word| word.len() > 6);
+    let about_enough = about.len() > 1 || about.iter().any(|word| word.len() > 4);
     about_enough.then(|| harmless(&format!("Reminder: {}", about.join(" "))))
 }
 

@@ -99,13 +99,19 @@ impl Run<'_, '_> {
         }
         // Items that are read here are filtered behind their node; the test is about items that exist already.
         let reads = clause.verbs().iter().any(|at| matches!(clause.items[*at].act, Some(Act::Get | Act::Download)));
-        if !reads && let Some(test) = conditions::within(&clause.items) {
+        if !reads
+            && !flow.data.hollow
+            && let Some(test) = conditions::within(&clause.items)
+        {
             let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;
             flow.condition("filter", "Filter", vec![case]);
             return Ok(true);
         }
         // Any other choice among the items is not understood.
-        if said(&["ones", "those", "only", "except", "nur", "ausser", "solo", "sauf", "seulement", "excepto"]) && !flow.data.many {
+        if said(&["ones", "those", "only", "except", "nur", "ausser", "solo", "sauf", "seulement", "excepto"])
+            && !flow.data.many
+            && !flow.data.hollow
+        {
             return Err(Stuck::Condition(clause.text()));
         }
         Ok(false)
@@ -192,7 +198,7 @@ impl Run<'_, '_> {
     fn errors(&mut self, flow: &mut Flow<'_>, clause: &Clause) -> Result<(), Stuck> {
         let tail = std::mem::take(&mut flow.tail);
         let (data, made, collected) = (flow.data.clone(), flow.made.take(), flow.collected.take());
-        let built = starts::build(flow, &Start::Error, &clause.items, false).map_err(Stuck::Unknown);
+        let built = starts::build(flow, &Start::Error, &clause.items, &[], false).map_err(Stuck::Unknown);
         let mut sends = clause.clone();
         // `errors should reach me on Telegram`: to reach somebody is to send something.
         if sends.verbs().is_empty()

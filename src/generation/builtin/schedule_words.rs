@@ -51,7 +51,7 @@ pub(super) const DAYS: &[(u8, &str)] = &[
 
 /// Parts of a day, and the hour that is assumed for them.
 pub(super) const PARTS: &[(u32, &str)] = &[
-    (8, "morning mornings morgen morgens matin matins mananas fruh"),
+    (8, "morning mornings morgen morgens matin matins manana mananas fruh"),
     (12, "noon midday mittag mittags midi mediodia lunchtime"),
     (15, "afternoon nachmittag nachmittags tarde"),
     (18, "evening evenings abend abends soir soirs"),
@@ -60,3 +60,31 @@ pub(super) const PARTS: &[(u32, &str)] = &[
 ];
 pub(super) const AT: &str = "at um a around gegen las la";
 pub(super) const NAMES: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(super) const MONTH_NAMES: [&str; 13] =
+    ["", "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+
+/// Short names of days, which count only in a range.
+pub(super) const SHORT_DAYS: &[(u8, &str)] = &[
+    (1, "mon mo lun"),
+    (2, "tue tues di mar"),
+    (3, "wed mi mie"),
+    (4, "thu thur thurs do jue jeu"),
+    (5, "fri fr vie ven"),
+    (6, "sat sa sab sam"),
+    (0, "sun so dom dim"),
+];
+
+pub(super) const MONTHS: &[(u32, &str)] = &[
+    (1, "january januar janvier enero"),
+    (2, "february februar fevrier febrero"),
+    (3, "march marz mars marzo"),
+    (4, "april avril abril"),
+    (5, "may mai mayo"),
+    (6, "june juni juin junio"),
+    (7, "july juli juillet julio"),
+    (8, "august aout agosto"),
+    (9, "september septembre septiembre"),
+    (10, "october oktober octobre octubre"),
+    (11, "november novembre noviembre"),
+    (12, "december dezember decembre diciembre"),
+];

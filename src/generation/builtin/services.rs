@@ -68,7 +68,7 @@ const ALIASES: &[(&str, &str)] = &[
         "google sheet|gsheet|gsheets|google spreadsheet|google spreadsheets|google tabelle|google tabellen|hoja de google|hojas de \
                       google|hoja de calculo de google|feuille google|google-sheet|sheets",
     ),
-    ("googleDrive", "gdrive|google drive folder"),
+    ("googleDrive", "gdrive|drive folder|google drive folder"),
     ("googleCalendar", "gcal|google kalender|google agenda|agenda google|calendario de google|google calender"),
     ("googleDocs", "google doc|google docs"),
     ("googleContacts", "google contact|google kontakte"),

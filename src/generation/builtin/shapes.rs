@@ -9,6 +9,20 @@ use super::records;
 use super::starts::map;
 use super::words::Act;
 
+/// Names of the languages in English.
+pub(super) const LANGUAGE_NAMES: &[(&str, &str)] = &[
+    ("EN", "English"),
+    ("DE", "German"),
+    ("FR", "French"),
+    ("ES", "Spanish"),
+    ("IT", "Italian"),
+    ("NL", "Dutch"),
+    ("PL", "Polish"),
+    ("PT", "Portuguese"),
+    ("JA", "Japanese"),
+    ("ZH", "Chinese"),
+];
+
 pub(super) fn language(clause: &Clause) -> Option<String> {
     const LANGUAGES: &[(&str, &str)] = &[
         ("english englisch englische anglais ingles", "EN"),

@@ -3,10 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::clauses::is_event_word;
+use super::conditions;
 use super::data::{Data, Field};
 use super::events;
 use super::fill::{self, Source};
 use super::flow::Flow;
+use super::form::{FormField, fields};
+use super::names;
 use super::operations::Operation;
 use super::reading::Item;
 use super::schedule::Schedule;
@@ -42,11 +45,14 @@ pub(super) fn detect(items: &[Item], lexicon: &Lexicon) -> Option<Start> {
         return Some(Start::Manual);
     }
     let here = has(&["n8n", "workflow", "workflows", "execution", "executions", "automation", "ablauf", "flujo"]);
-    if here && (noun("error") || has(&["fails", "failed", "fail", "fehlschlagt", "falla", "echoue"])) {
+    if here
+        && (noun("error") || has(&["fails", "failed", "fail", "crashes", "crashed", "breaks", "errors", "fehlschlagt", "falla", "echoue"]))
+    {
         return Some(Start::Error);
     }
     if noun("webhook")
-        || items.iter().any(|item| matches!(item.text.as_str(), "POST" | "GET" | "PUT")) && slashed(items).is_some()
+        || items.iter().any(|item| matches!(item.text.as_str(), "POST" | "GET" | "PUT" | "POSTs" | "GETs" | "PUTs" | "DELETE" | "PATCH"))
+            && slashed(items).is_some()
         || has(&["endpoint", "url"]) && has(&["called", "hit", "aufgerufen"])
         || has(&["http", "post", "api"]) && noun("request")
     {
@@ -83,12 +89,12 @@ pub(super) fn says_event(items: &[Item]) -> bool {
     })
 }
 
-/// Adds the node that starts the workflow. `items` are those that describe the start.
+/// Adds the node that starts the workflow. `items` are those that describe the start, `prompt` are all.
 ///
 /// # Errors
 ///
 /// A message about missing information, for people.
-pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], answers: bool) -> Result<(), String> {
+pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], prompt: &[Item], answers: bool) -> Result<(), String> {
     let value = |kind: fn(&Kind) -> bool| items.iter().find(|item| kind(&item.kind)).map(|item| item.text.clone());
     let words = words(items);
     let said = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
@@ -116,8 +122,9 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], answers:
         Start::Webhook => {
             let noun = subject(items).unwrap_or("request");
             let quoted = value(|kind| matches!(kind, Kind::Quoted)).filter(|path| is_path(path));
-            let path = quoted.or_else(|| slashed(items)).or_else(|| named(items)).unwrap_or_else(|| slug(noun));
-            let method = if items.iter().any(|item| item.text == "GET") { "GET" } else { "POST" };
+            let path = quoted.or_else(|| slashed(items)).or_else(|| names::webhook(items)).unwrap_or_else(|| slug(noun));
+            let says = |method: &&'static str| items.iter().any(|item| item.text.trim_end_matches('s') == *method);
+            let method = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(says).unwrap_or("POST");
             let mode = if answers { "responseNode" } else { "onReceived" };
             let set = json!({"path": path, "httpMethod": method, "responseMode": mode});
             let id = flow.node("webhook", "Webhook", map(set));
@@ -128,7 +135,7 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], answers:
             }
             noun.clone_into(&mut flow.data.noun);
         }
-        Start::Form => form(flow, items, &words),
+        Start::Form => form(flow, items, fields(items, prompt, &words)),
         Start::Chat => {
             let id = flow.node("chatTrigger", "Chat", Map::new());
             begin(flow, &id, "chatTrigger", None, "chat");
@@ -189,15 +196,23 @@ fn service(flow: &mut Flow<'_>, at: usize, items: &[Item], words: &[String]) -> 
     }
     let channel = items.iter().find(|item| item.kind == Kind::Channel).map(|item| item.text.clone());
     // A trigger takes no channel by its name.
-    let source = Source { prefix: format!("{} source", service.key), data: Data::default(), ..Source::default() };
+    let source =
+        Source { prefix: format!("{} source", service.key), data: Data::default(), places: names::places(items), ..Source::default() };
+    flow.assume_names(&source.places);
     fill::fill(short, trigger, "", &mut set, &source, flow.catalog).map_err(|name| format!("{name} of the {} trigger", service.display))?;
     let noun = subject(items).unwrap_or("item");
+    let action = events::action(&service.key, event.as_deref(), words);
     let id = flow.node(short, &format!("{} Trigger", service.display), set);
     if let Some(channel) = channel {
         flow.assume(format!("Give the id of {channel} for the channel of the trigger"));
     }
     begin(flow, &id, short, event.as_deref(), noun);
     service.key.clone_into(&mut flow.data.service);
+    if let Some(action) = action {
+        let test = conditions::Test::Equals { nouns: vec!["action".to_owned()], text: action.to_owned(), not: false };
+        let case = conditions::case(&test, flow).ok_or_else(|| format!("what happened in {}", service.display))?;
+        flow.condition("filter", "Only That", vec![case]);
+    }
     if short == "hubspotTrigger" {
         whole_record(flow, trigger)?;
     }
@@ -260,16 +275,8 @@ pub(super) fn asked_for_nothing(flow: &mut Flow<'_>, items: &[Item]) {
 
 /// Returns a path that is written with a slash before it: `an endpoint /hello`.
 pub(super) fn slashed(items: &[Item]) -> Option<String> {
-    let pair = items.windows(2).find(|pair| pair[0].text == "/" && pair[1].kind == Kind::Word)?;
-    Some(pair[1].text.clone()).filter(|path| is_path(path))
-}
-
-/// Returns the name that stands behind the word: `when the webhook ping is called`.
-fn named(items: &[Item]) -> Option<String> {
-    let three = items
-        .windows(3)
-        .find(|three| three[0].noun == Some("webhook") && three[2].is(&["is", "gets", "receives", "wird", "est", "es", "se"]))?;
-    Some(three[1].text.to_lowercase()).filter(|name| three[1].kind == Kind::Word && !three[1].plain && is_path(name))
+    let at = items.windows(2).position(|pair| pair[0].text == "/" && pair[1].kind == Kind::Word)?;
+    Some(names::joined(items, at + 1).0).filter(|path| is_path(path))
 }
 
 /// Reports whether an item is the address of a feed.
@@ -335,58 +342,20 @@ pub(super) fn subject(items: &[Item]) -> Option<&'static str> {
     nouns().find(|noun| !PLACES.contains(noun))
 }
 
-/// Label, name and type of a field of a form.
-type FormField = (&'static str, &'static str, &'static str);
-
-/// Adds a form with the fields that the prompt names.
-fn form(flow: &mut Flow<'_>, items: &[Item], words: &[String]) {
-    let said = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let mut fields: Vec<FormField> = Vec::new();
-    let known: &[(&[&str], FormField)] = &[
-        (&["name"], ("Name", "name", "text")),
-        (&["mail", "address", "newsletter", "signup", "email", "emails"], ("Email", "email", "email")),
-        (&["phone"], ("Phone", "phone", "text")),
-        (&["company"], ("Company", "company", "text")),
-        (&["title"], ("Title", "title", "text")),
-        (&["date"], ("Date", "date", "date")),
-        (&["number", "amount"], ("Amount", "amount", "number")),
-        (&["message", "text", "question", "feedback", "comment", "description", "issue"], ("Message", "message", "textarea")),
-        (&["document", "file", "image", "pdf", "cv", "upload", "audio", "invoice"], ("File", "file", "file")),
-    ];
-    for (nouns, field) in known {
-        if said(nouns) {
-            fields.push(*field);
-        }
-    }
-    if fields.is_empty() {
-        fields = vec![("Name", "name", "text"), ("Email", "email", "email"), ("Message", "message", "textarea")];
-    }
-    let labels: Vec<&str> = fields.iter().map(|(label, ..)| *label).collect();
+/// Adds a form with its fields.
+fn form(flow: &mut Flow<'_>, items: &[Item], fields: Vec<FormField>) {
+    let labels: Vec<&str> = fields.iter().map(|field| field.label.as_str()).collect();
     flow.assume(format!("The form asks for {}", labels.join(", ")));
-    let values: Vec<Value> = fields
-        .iter()
-        .map(|(label, name, kind)| json!({"fieldLabel": label, "fieldName": name, "fieldType": kind, "requiredField": true}))
-        .collect();
+    let value =
+        |field: &FormField| json!({"fieldLabel": field.label, "fieldName": field.name, "fieldType": field.kind, "requiredField": true});
+    let values: Vec<Value> = fields.iter().map(value).collect();
     let title = items.iter().find(|item| item.kind == Kind::Quoted).map_or_else(|| "Form".to_owned(), |item| item.text.clone());
     let id = flow.node("formTrigger", "Form", map(json!({"formTitle": title, "formFields": {"values": values}})));
     begin(flow, &id, "formTrigger", None, subject(items).unwrap_or("submission"));
-    flow.data.fields = fields
-        .iter()
-        .filter(|(.., kind)| *kind != "file")
-        .map(|(label, name, _)| Field {
-            label: (*label).to_owned(),
-            words: known
-                .iter()
-                .filter(|(_, field)| field.1 == *name)
-                .flat_map(|(nouns, _)| nouns.iter().map(|noun| (*noun).to_owned()))
-                .chain([(*name).to_owned(), if *name == "email" { "contact".to_owned() } else { (*name).to_owned() }])
-                .collect(),
-            path: (*name).to_owned(),
-            main: true,
-        })
-        .collect();
-    if fields.iter().any(|(.., kind)| *kind == "file") {
-        flow.data.binary = Some("file".to_owned());
-        flow.file = Some((id, "file".to_owned()));
+    if let Some(file) = fields.iter().find(|field| field.kind == "file") {
+        flow.data.binary = Some(file.name.clone());
+        flow.file = Some((id, file.name.clone()));
     }
+    let field = |field: FormField| Field { label: field.label, words: field.nouns, path: field.name, main: true };
+    flow.data.fields = fields.into_iter().filter(|field| field.kind != "file").map(field).collect();
 }

@@ -13,6 +13,7 @@ use super::reading::Item;
 use super::records;
 use super::reply::reply;
 use super::shapes::{shape, wait};
+use super::sources;
 use super::starts::{Start, is_feed, map};
 use super::tokens::Kind;
 use super::words::Act;
@@ -130,7 +131,7 @@ fn writes_message(clause: &Clause) -> bool {
 /// Reads the weather of a city that a message is to tell; n8n has one service for it.
 fn weather(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&'static str], world: &World<'_>) -> Result<(), Stuck> {
     let about = nouns.iter().any(|noun| matches!(*noun, "weather" | "forecast"));
-    if !about || !flow.data.hollow || records::city(clause).is_none() {
+    if !about || !flow.data.hollow || sources::city(clause).is_none() {
         return Ok(());
     }
     let named = world.items.iter().filter_map(|item| item.service).any(|at| world.lexicon.services[at].key.contains("Weather"));
@@ -213,7 +214,7 @@ fn without_service(flow: &mut Flow<'_>, clause: &Clause, act: Act, nouns: &[&'st
             };
             step(flow, &Clause { items, ..clause.clone() }, &world)
         }
-        Act::Send => Err(if records::to_sender(clause) && world.start_service.is_some() { unknown() } else { Stuck::Channel }),
+        Act::Send => Err(if sources::to_sender(clause) && world.start_service.is_some() { unknown() } else { Stuck::Channel }),
         Act::Create | Act::Upload | Act::Update => {
             let place = ["database", "table", "sheet", "calendar", "board", "list"].iter().find(|place| nouns.contains(place));
             let vague = clause.items.iter().find(|item| {

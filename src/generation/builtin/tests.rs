@@ -1,5 +1,7 @@
 //! Tests of the provider: a table of prompts with their outcome, and prompts whose whole workflow is checked.
 
+mod values;
+
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Host,
     /// An e-mail address.
     Mail,
+    /// A telephone number with its country, without blanks.
+    Phone,
     /// A channel or a tag, with its sign.
     Channel,
     /// A quotation, without its marks.
@@ -23,7 +25,7 @@ pub(super) enum Kind {
     Stop,
     /// A comma or a bracket.
     Comma,
-    /// A colon.
+    /// A colon, or an arrow from what starts the workflow to what it does.
     Colon,
     /// Any other sign.
     Sign,
@@ -39,11 +41,13 @@ pub(super) struct Token {
     pub word: String,
     /// Begins with a capital letter where no sentence begins.
     pub name: bool,
+    /// The sign that joins it to the token before: `deploy-done`, `acme/api`.
+    pub joint: Option<char>,
 }
 
 impl Token {
     fn new(kind: Kind, text: &str) -> Self {
-        Self { kind, text: text.to_owned(), word: fold(text), name: false }
+        Self { kind, text: text.to_owned(), word: fold(text), name: false, joint: None }
     }
 }
 
@@ -71,7 +75,7 @@ pub(super) fn fold(text: &str) -> String {
 /// Splits a text into tokens, in a time that grows with its length.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let letters: Vec<char> = text.chars().collect();
-    let mut scan = Scan { letters: &letters, at: 0, found: Vec::new() };
+    let mut scan = Scan { letters: &letters, at: 0, found: Vec::new(), joint: None };
     while scan.at < letters.len() {
         scan.step();
     }
@@ -93,15 +97,30 @@ struct Scan<'t> {
     letters: &'t [char],
     at: usize,
     found: Vec<Token>,
+    /// The sign behind the word before, if the next one is joined to it.
+    joint: Option<char>,
 }
 
 impl Scan<'_> {
     fn step(&mut self) {
-        let letter = self.letters[self.at];
+        let (letter, joint, before) = (self.letters[self.at], self.joint.take(), self.found.len());
+        self.read(letter);
+        if let Some(token) = self.found.get_mut(before) {
+            token.joint = joint;
+        }
+    }
+
+    fn read(&mut self, letter: char) {
         if letter.is_whitespace() {
             self.blank();
         } else if let Some(close) = closing(letter).filter(|_| self.opens_quotation()) {
             self.quotation(close);
+        } else if let Some((number, length)) = self.phone() {
+            self.push(Kind::Phone, &number);
+            self.at += length;
+        } else if let Some(length) = self.arrow() {
+            self.push(Kind::Colon, "->");
+            self.at += length;
         } else if letter.is_alphanumeric() || (matches!(letter, '#' | '@') && self.peek(1).is_some_and(char::is_alphanumeric)) {
             self.word();
         } else {
@@ -115,6 +134,24 @@ impl Scan<'_> {
             self.push(kind, &letter.to_string());
             self.at += 1;
         }
+    }
+
+    /// Returns a telephone number such as `+49 170 1234567`, and the length that it has in the text.
+    fn phone(&self) -> Option<(String, usize)> {
+        let rest = self.letters.get(self.at..self.letters.len().min(self.at + 24))?;
+        rest.split_first().filter(|(sign, rest)| **sign == '+' && rest.first().is_some_and(char::is_ascii_digit))?;
+        let end =
+            rest[1..].iter().position(|c| !(c.is_ascii_digit() || matches!(c, ' ' | '-' | '(' | ')'))).map_or(rest.len(), |end| end + 1);
+        let length = rest[..end].iter().rposition(char::is_ascii_digit)? + 1;
+        let digits: String = rest[..length].iter().filter(|c| c.is_ascii_digit()).collect();
+        (8..=15).contains(&digits.len()).then(|| (format!("+{digits}"), length))
+    }
+
+    /// Returns the length of an arrow: `->`, `=>`, `-->`, `→`.
+    fn arrow(&self) -> Option<usize> {
+        const ARROWS: &[&str] = &["-->", "==>", "->", "=>", "→", "⇒"];
+        let fits = |arrow: &&&str| arrow.chars().enumerate().all(|(by, sign)| self.peek(by) == Some(sign));
+        ARROWS.iter().find(fits).map(|arrow| arrow.chars().count())
     }
 
     fn peek(&self, by: usize) -> Option<char> {
@@ -141,7 +178,8 @@ impl Scan<'_> {
 
     fn opens_quotation(&self) -> bool {
         let before = self.at.checked_sub(1).map(|at| self.letters[at]);
-        before.is_none_or(|before| !before.is_alphanumeric()) && self.peek(1).is_some_and(|next| !next.is_whitespace())
+        before.is_none_or(|before| !before.is_alphanumeric())
+            && self.peek(1).is_some_and(|next| !next.is_whitespace() || self.letters[self.at] == '«')
     }
 
     /// Reads a quotation of at most a few hundred letters on one line; a mark without its other half is a sign.
@@ -206,6 +244,7 @@ impl Scan<'_> {
             None => self.joined(&text),
         }
         if matches!(self.peek(0), Some('-' | '\'' | '’' | '/')) && self.peek(1).is_some_and(char::is_alphanumeric) {
+            self.joint = self.peek(0);
             self.at += 1;
         }
     }

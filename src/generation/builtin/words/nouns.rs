@@ -40,7 +40,7 @@ review bewertung bewertungen avis resena rating
 release version
 commit
 push
-request anfrage anfragen requete solicitud
+request anfrage anfragen requete solicitud peticion
 pullrequest pr
 repository repo repositorium depot repositorio
 alert alarm alerte alerta warning incident notification benachrichtigung notificacion aviso
@@ -77,7 +77,7 @@ forecast vorhersage wettervorhersage wetterbericht previsions pronostico
 temperature temperatur
 caption bildunterschrift
 reply antwort reponse contestacion
-question frage-noun pregunta query
+question fragen pregunta preguntas query
 score sentiment stimmung mood
 category kategorie categorie categoria
 tag etikett etiquette etiqueta
@@ -88,6 +88,7 @@ error fehler erreur erreurs fallo errores failure
 workflow ablauf flujo flow automation automatisierung
 webhook endpoint endpunkt
 data daten donnees datos information info detail
+star stars stern estrella etoile
 job stelle
 language sprache
 sms

@@ -37,4 +37,4 @@ el la los las un una unos unas y o pero entonces luego tambien como con para por
 cada todos todas todo toda mi mis nuestro nuestra nuestros nuestras tu tus su sus este esta estos estas ese esa eso lo les nos me te se yo \
 nosotros el ella ellos no solo nuevo nueva nuevos nuevas ultimo ultima ultimos ultimas corto corta muy bien si por favor dia dias semana \
 semanas mes meses hora horas minuto minutos lunes martes miercoles jueves viernes sabado domingo manana tarde noche mediodia medianoche \
-laborable laborables veces vez es son ser esta uno nuestro quiero";
+column columna colonne spalte field saying alguien quelqu jemand da sinon depasse depassent excede supera superan laborable laborables veces vez es son ser esta uno nuestro quiero";

@@ -5,20 +5,20 @@ use super::act::Act;
 pub(super) const VERBS: &[(Act, &str)] = &[
     (
         Act::Send,
-        "send sent post thank notify tell told inform alert message email mail text sms ping announce warn dm share publish remind forward \
+        "send sent post yell shout celebrate thank notify tell told inform alert message email mail text sms ping announce warn dm share publish remind forward \
          broadcast deliver report publishes push tweet confirm relay congratulate greet welcome pingt meldet postet mailt teilt erinnern erinnert \
          sende senden sendet gesendet schick schicke schicken schickt geschickt verschicke verschicken versende versenden benachrichtige \
          benachrichtigen benachrichtigt informiere informieren melde melden gemeldet poste posten gepostet warne erinnere maile teile \
-         weiterleiten leite veroffentliche \
+         weiterleiten leite veroffentliche veroffentlichen \
          envoie envoyer envoyez envoye envoyee envoyes notifie notifier notifiez publie publier publiez previens prevenir previent envoient publient partage partager signale signaler avertis avertit avertir \
          informez transmets rappelle poster postez \
          envia enviar envie envialo enviame enviarme manda mandar mandame notifica notificar notifique avisa avisar avisame avise avisenme envien mande manden publica publicar informa \
-         informar comparte recuerda",
+         informar comparte recuerda recuerdame recuerdanos recordarme",
     ),
     (
         Act::Reply,
         "reply answer respond return antworte antworten antwortet beantworte beantworten reponds repondre repondez responde responder \
-         contesta contestar responda respondan conteste devuelve devuelva zuruckschickt zuruckschicken zuruckgeschickt zurucksenden zurucksendet renvoie renvoyer reponde replied responded",
+         beantworte beantworten beantwortet contesta contestar responda respondan conteste devuelve devuelva zuruckschickt zuruckschicken zuruckgeschickt zurucksenden zurucksendet renvoie renvoyer reponde replied responded",
     ),
     (
         Act::Create,
@@ -48,12 +48,15 @@ pub(super) const VERBS: &[(Act, &str)] = &[
         "get got fetch read pull load take took look find found search query retrieve list grab pick gather lookup request show watch poll \
          monitor check scan browse \
          hole holen hol geholt lies lesen lade laden abrufen rufe ruf abfragen frage suche suchen prufe prufen uberwache nimm nehmen holt liest ladt sucht pruft abruft \
-         recupere recuperer recuperez lis lire lisez cherche chercher prends prendre interroge consulte consulter surveille verifie \
+         recupere recuperer recuperez lis lire lisez cherche chercher prends prendre interroge consulte consulter surveille verifie verifier verifiez controler \
          export exportiere exportieren exporte exporter exporta exportar obten obtener obtiene lea busque consulte lee leer busca buscar consulta consultar trae recoge revisa revisar vigila comprueba",
     ),
     (Act::Download, "download herunterladen heruntergeladen telecharge telecharger descarga descargar"),
     (Act::Call, "call hit invoke trigger"),
-    (Act::Process, "verify validate score rate run goes go pass route moderate screenshot detect recognize recognise ocr"),
+    (
+        Act::Process,
+        "execute ejecuta ejecutar executer ausfuhren verify validate score rate run goes go pass route moderate screenshot detect recognize recognise ocr",
+    ),
     (
         Act::Convert,
         "convert parse turn transform decode unzip zip compress wandle umwandeln konvertiere convertis convertir convierte parsee",
@@ -85,13 +88,13 @@ pub(super) const VERBS: &[(Act, &str)] = &[
          mochte will brauche soll sollen lass kommt kommen eingeht eingehen erscheint ist sind war wird werden gibt wenn erhalten nutze nimmt entgegen entgegennimmt annimmt \
          mit verwende benutze mochten bekomme bekommt passiert liegt landet \
          veux voudrais faut est sont arrive arrivent recois recoit soit utilise avec besoin doit recu recue apparait \
-         quiero necesito hay es son llega llegan llegue aparece recibe recibo usa usando debe sea haya",
+         quiero necesito hay es son llega llegan llegue aparece recibe recibo reciba demande demandent usa usando debe sea haya",
     ),
     (
         Act::Unsupported,
         "compare sync synchronize synchronise mirror migrate replicate resize crop watermark encrypt decrypt sign deploy provision scale \
          predict forecast train approve negotiate calculate compute calculates dedup reconcile match cross join map scrape crawl embed \
-         index chunk loop iterate repeat retry test compile execute commit redirect count rotate restart reboot print \
+         index chunk loop iterate repeat retry test compile commit redirect count rotate restart reboot print \
          abgleichen vergleiche vergleichen synchronisiere synchronisieren synchronise compara comparar calcule calcula berechne sincroniza \
          sincronizar clean dispatch split describe ask talk chat decide plan book",
     ),
