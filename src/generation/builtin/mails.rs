@@ -4,7 +4,6 @@ use super::clauses::Clause;
 use super::reading::Item;
 use super::tokens::Kind;
 use super::words::Act;
-use super::world::harmless;
 
 const FORWARDS: &str = "forward forwards weiterleiten leite transmets reenvia";
 const SAYING: &[&str] = &["saying", "says", "reading"];
@@ -23,7 +22,7 @@ pub(super) fn subject_at(items: &[Item]) -> Option<usize> {
 
 /// Returns the subject that a clause gives to its mail.
 pub(super) fn subject(clause: &Clause) -> Option<String> {
-    subject_at(&clause.items).map(|at| harmless(&clause.items[at].text))
+    subject_at(&clause.items).map(|at| clause.items[at].text.clone())
 }
 
 /// Returns the text that a clause gives to its message without quoting it.
@@ -46,5 +45,5 @@ pub(super) fn said(clause: &Clause) -> Option<String> {
     if let Some(first) = text.first_mut() {
         *first = &capital;
     }
-    Some(harmless(&text.join(" ")))
+    Some(text.join(" "))
 }

@@ -37,7 +37,7 @@ pub(super) fn collect(flow: &mut Flow<'_>, _nouns: &[&str]) {
 ///
 /// # Errors
 ///
-/// What the filter is about, if the data is not known to have it.
+/// A message, if the data is not known to have what the filter is about.
 pub(super) fn inline_filter(flow: &mut Flow<'_>, clause: &Clause) -> Result<(), String> {
     if let Some(test) = conditions::within(&clause.items) {
         let case = conditions::case(&test, flow).ok_or_else(|| "which of them".to_owned())?;
@@ -81,7 +81,7 @@ pub(super) fn sink(
     let mut source = source(flow, clause, &operation.kind, nouns);
     let said = literal(clause)
         .or_else(|| reminders::text(clause))
-        .or_else(|| mails::said(clause))
+        .or_else(|| mails::said(clause).map(|text| harmless(&text)))
         .filter(|_| is_message(operation) && flow.made.is_none());
     // `create a task called "Close the till"`.
     let said = said.or_else(|| literal(clause).filter(|_| flow.data.hollow && flow.made.is_none() && operation.operation == "create"));
@@ -103,7 +103,7 @@ pub(super) fn sink(
         source.text = text;
     }
     if let Some((subject, text)) = draft {
-        (source.title, source.text) = (mails::subject(clause).unwrap_or(subject), text);
+        (source.title, source.text) = (mails::subject(clause).map_or(subject, |own| harmless(&own)), text);
         // It is written to the person that the item is about, unless the prompt names an address.
         if source.address.is_some() && source.recipient.as_deref() == Some("?recipient") {
             source.recipient = None;

@@ -107,7 +107,7 @@ impl Found {
                 self.every = Some((1, Unit::Week));
                 return self.mark(at, by + 1);
             }
-            if let Some((day, hour)) = days::day_and_part(unit) {
+            if let Some((day, hour)) = Self::day_and_part(unit) {
                 self.days.insert(day);
                 (self.every, self.part) = (Some((count, Unit::Week)), Some(hour));
                 return self.mark(at, by + 1);

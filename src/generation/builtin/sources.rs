@@ -7,6 +7,7 @@ use super::flow::Flow;
 use super::mails;
 use super::names;
 use super::tokens::Kind;
+use super::world::harmless;
 
 /// Returns what a node of a clause is filled in from.
 pub(super) fn source(flow: &Flow<'_>, clause: &Clause, kind: &str, nouns: &[&str]) -> Source {
@@ -21,7 +22,7 @@ pub(super) fn source(flow: &Flow<'_>, clause: &Clause, kind: &str, nouns: &[&str
         None if flow.data.node.is_empty() => String::new(),
         None => flow.data.text(nouns),
     });
-    let own = mails::subject(clause);
+    let own = mails::subject(clause).map(|subject| harmless(&subject));
     let title = match (flow.data.title(), &flow.collected) {
         _ if own.is_some() => own.unwrap_or_default(),
         (Some(title), None) => title,

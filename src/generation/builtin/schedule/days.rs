@@ -17,14 +17,14 @@ fn day(item: &Item) -> Option<u8> {
     of(DAYS, item).or_else(|| of(SHORT_DAYS, item))
 }
 
-/// Reads a day with a part of it in one word: `Sonntagabend`.
-pub(super) fn day_and_part(item: &Item) -> Option<(u8, u32)> {
-    let day = |stem: &str| DAYS.iter().find(|(_, words)| words.split_whitespace().any(|word| word == stem)).map(|(day, _)| *day);
-    let parts = PARTS.iter().flat_map(|(hour, words)| words.split_whitespace().map(move |word| (*hour, word)));
-    parts.filter(|(_, word)| word.len() > 3).find_map(|(hour, word)| Some((day(item.word.strip_suffix(word)?)?, hour)))
-}
-
 impl Found {
+    /// Reads a day with a part of it in one word: `Sonntagabend`.
+    pub(super) fn day_and_part(item: &Item) -> Option<(u8, u32)> {
+        let day = |stem: &str| DAYS.iter().find(|(_, words)| words.split_whitespace().any(|word| word == stem)).map(|(day, _)| *day);
+        let parts = PARTS.iter().flat_map(|(hour, words)| words.split_whitespace().map(move |word| (*hour, word)));
+        parts.filter(|(_, word)| word.len() > 3).find_map(|(hour, word)| Some((day(item.word.strip_suffix(word)?)?, hour)))
+    }
+
     /// Reads `Monday to Friday`, `Mon-Fri`, `du lundi au vendredi`.
     pub(super) fn range(&mut self, items: &[Item], at: usize) -> Option<usize> {
         let skip = usize::from(items[at].is(&["from", "von", "du", "de"]));
