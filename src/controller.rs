@@ -54,8 +54,7 @@ use crate::kubernetes::catalogs::Catalogs;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::events::Events;
 use crate::kubernetes::hash_key::HashKey;
-use crate::kubernetes::indexed_credential::IndexedCredential;
-use crate::kubernetes::indexed_prompt::IndexedPrompt;
+use crate::kubernetes::indexed_metadata::change_hash;
 use crate::kubernetes::indexed_provider::IndexedProvider;
 use crate::kubernetes::indexed_quota::IndexedQuota;
 use crate::kubernetes::objects;
@@ -192,18 +191,17 @@ pub async fn run(
     let notify = [changed.clone(), policies_changed.clone(), templates_changed.clone(), users_changed.clone()];
     let index = stores.workflows.follow();
     let index = index.inspect(following(ctx.clone())).inspect(move |_| notify.iter().for_each(|one| one.notify_one())).applied_objects();
-    let index = index.predicate_filter(IndexedWorkflow::change_hash, PredicateConfig::default());
+    let index = index.predicate_filter(change_hash, PredicateConfig::default());
     let found = stores.instances.follow().inspect(departing(ctx.clone())).applied_objects();
-    let found = found.predicate_filter(instance::change_hash, PredicateConfig::default());
+    let found = found.predicate_filter(change_hash, PredicateConfig::default());
     let limits = stores.quotas.follow().inspect(limiting(ctx.clone())).applied_objects();
-    let limits = limits.predicate_filter(quota::change_hash, PredicateConfig::default());
-    let asked = stores.prompts.follow().applied_objects().predicate_filter(IndexedPrompt::change_hash, PredicateConfig::default());
+    let limits = limits.predicate_filter(change_hash, PredicateConfig::default());
+    let asked = stores.prompts.follow().applied_objects().predicate_filter(change_hash, PredicateConfig::default());
     let offers = stores.providers.follow().inspect(providing(ctx.clone())).applied_objects();
-    let offers = offers.predicate_filter(IndexedProvider::change_hash, PredicateConfig::default());
+    let offers = offers.predicate_filter(change_hash, PredicateConfig::default());
     let forms = stores.templates.follow().inspect(template::following(ctx.clone())).applied_objects();
-    let forms = forms.predicate_filter(template::change_hash, PredicateConfig::default());
-    let secrets =
-        stores.credentials.follow().applied_objects().predicate_filter(IndexedCredential::change_hash, PredicateConfig::default());
+    let forms = forms.predicate_filter(change_hash, PredicateConfig::default());
+    let secrets = stores.credentials.follow().applied_objects().predicate_filter(change_hash, PredicateConfig::default());
     let unfits = stores.undecodable_instances.follow();
 
     let instance_controller = control(found, instances, woken_instances, shutdown.clone(), instance::reconcile, ctx.clone());
@@ -236,7 +234,7 @@ pub async fn run(
         () = stores.on_selection(|| selected.notify_one()) => {}
         () = policies::keep_status(ctx.clone(), policies_changed) => {}
         // It ends with the watch, and reconciliations may still be running then.
-        () = async { instance::finalize_undecodable(ctx.clone(), unfits).await; future::pending().await } => {}
+        () = async { instance::follow_undecodable(ctx.clone(), unfits).await; future::pending().await } => {}
         // kube's own drain also waits for reconciliations that are only scheduled; this waits for the running ones alone.
         () = async { shutdown.await; ctx.slots.close(); liveness.idle().await } => {}
     }
@@ -296,7 +294,11 @@ fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedWorkflow>, wa
 /// Notes each change of a quota: usage is counted again, and Workflows that wait for a place may get one.
 fn limiting(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedQuota>, watcher::Error>) + Send {
     move |event| match event {
-        Ok(Event::Apply(quota) | Event::InitApply(quota) | Event::Delete(quota)) => ctx.admissions.changed(quota.namespace()),
+        Ok(Event::Apply(quota) | Event::InitApply(quota)) => ctx.admissions.changed(quota.namespace()),
+        Ok(Event::Delete(quota)) => {
+            ctx.admissions.changed(quota.namespace());
+            ctx.forget_reconciled(quota.metadata.uid.as_deref().unwrap_or_default());
+        }
         Ok(Event::InitDone) => ctx.admissions.all_changed(),
         _ => {}
     }
@@ -307,7 +309,7 @@ fn providing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedProvider>, wa
     move |event| match event {
         Ok(Event::Delete(provider)) => {
             ctx.providers.close(provider.namespace(), provider.name());
-            ctx.forget_instance(provider.metadata.uid.as_deref().unwrap_or_default());
+            ctx.forget_reconciled(provider.metadata.uid.as_deref().unwrap_or_default());
         }
         Ok(Event::InitDone) => ctx.providers.close_absent(),
         _ => {}
@@ -321,7 +323,7 @@ fn departing(ctx: Arc<Context>) -> impl FnMut(&Result<Event<N8nInstance>, watche
         let Ok(event) = event else { return };
         for ObjectRef { namespace, name, extra, .. } in present.gone(event) {
             let namespace = namespace.unwrap_or_default();
-            ctx.forget_instance(&extra.uid.unwrap_or_default());
+            ctx.forget_reconciled(&extra.uid.unwrap_or_default());
             ctx.metrics.key_expires(&namespace, &name, None);
             ctx.wake_workflows(&namespace, &name);
             ctx.release_instance(&objects::key(&namespace, &name));

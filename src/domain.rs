@@ -43,6 +43,7 @@ pub mod remote;
 pub mod render;
 pub mod route_claims;
 pub mod settings;
+pub mod status;
 pub mod status_bounds;
 pub mod status_record;
 pub mod stored_body;

@@ -104,15 +104,8 @@ impl Connections {
     }
 
     /// Removes the API keys of open connections from messages: a name in n8n or a response may contain one.
-    pub fn hide_keys<'t>(&self, texts: impl Iterator<Item = &'t mut String>) {
-        let open = self.lock();
-        for text in texts {
-            for connection in open.values() {
-                if connection.api_key.stands_in(text) {
-                    *text = connection.api_key.hide_in(text);
-                }
-            }
-        }
+    pub fn hide_keys(&self, text: &mut String) {
+        self.lock().values().for_each(|connection| connection.api_key.hide(text));
     }
 
     /// Closes the connection of an instance that is gone together with all that was bound through it.

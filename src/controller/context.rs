@@ -24,7 +24,6 @@ use super::runtime::reconcile::Runtime;
 use super::runtime::slots::InstanceSlots;
 use super::secret_versions::SecretVersions;
 use super::sweeps::Sweeps;
-use crate::api::condition::Condition;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::api::workflow::Workflow;
@@ -32,7 +31,6 @@ use crate::domain::credential_ref::NamedCredential;
 use crate::domain::error::ReconcileError;
 use crate::domain::mark::Mark;
 use crate::domain::route_claims::Claims;
-use crate::domain::transitions::transitions;
 use crate::domain::urgency::Urgency;
 use crate::http::LeaderFence;
 use crate::kubernetes::catalogs::Catalogs;
@@ -241,20 +239,19 @@ impl Context {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends an event. The loss of an event has no other effect, so a failure is only logged.
-    pub async fn send_event<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, mut note: String) {
-        self.connections.hide_keys([&mut note].into_iter());
-        self.providers.hide_keys([&mut note].into_iter());
-        if let Err(error) = self.events.send(&object.object_ref(&()), kind, reason, note).await {
-            debug!(%error, "cannot send the event");
+    /// Removes API keys from texts for people.
+    pub fn hide_keys<'t>(&self, texts: impl IntoIterator<Item = &'t mut String>) {
+        for text in texts {
+            self.connections.hide_keys(text);
+            self.providers.hide_keys(text);
         }
     }
 
-    /// Sends an event for each change of an object's conditions that is worth one.
-    pub async fn send_transitions<K: Resource<DynamicType = ()>>(&self, object: &K, before: &[Condition], after: &[Condition]) {
-        for turn in transitions(before, after, false) {
-            let kind = if turn.warning { EventType::Warning } else { EventType::Normal };
-            self.send_event(object, kind, turn.reason, turn.note).await;
+    /// Sends an event. The loss of an event has no other effect, so a failure is only logged.
+    pub async fn send_event<K: Resource<DynamicType = ()>>(&self, object: &K, kind: EventType, reason: Reason, mut note: String) {
+        self.hide_keys([&mut note]);
+        if let Err(error) = self.events.send(&object.object_ref(&()), kind, reason, note).await {
+            debug!(%error, "cannot send the event");
         }
     }
 
@@ -292,8 +289,8 @@ impl Context {
         self.forget_claims(uid);
     }
 
-    /// Forgets what reconciliations of an instance or a provider remember, when it is gone. It may never have had a connection.
-    pub fn forget_instance(&self, uid: &str) {
+    /// Forgets what reconciliations of an object without anything else in memory remember, when it is gone.
+    pub fn forget_reconciled(&self, uid: &str) {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.runtime.backoffs.forget(uid);
     }
@@ -310,7 +307,7 @@ impl Context {
         self.sweeps.forget_instance(key);
         let Some(closed) = self.connections.close(key) else { return };
         self.connections.forget_key(&closed.instance);
-        self.forget_instance(closed.instance.metadata.uid.as_deref().unwrap_or_default());
+        self.forget_reconciled(closed.instance.metadata.uid.as_deref().unwrap_or_default());
         debug!(key, "instance and its bound Workflows are gone; connection closed");
     }
 

@@ -26,21 +26,23 @@ use super::context::Context;
 use super::runtime::latest;
 use super::runtime::reconcile::{Ended, REPORTING};
 use super::runtime::slots::Slot;
+use crate::api::CREDENTIAL_FINALIZER;
 use crate::api::credential::N8nCredential;
 use crate::api::reason::Reason;
-use crate::api::{CREDENTIAL_FINALIZER, annotation};
 use crate::domain::conditions::{Found, Outcome};
 use crate::domain::error::ReconcileError;
+use crate::domain::status::Status;
 use crate::domain::urgency::Urgency;
 use crate::kubernetes::decoded::Decoded;
 use crate::kubernetes::indexed_credential::IndexedCredential;
+use crate::kubernetes::indexed_metadata::change_hash;
 use crate::kubernetes::objects;
 use reconciliation::Reconciliation;
 
 /// Reconciles one N8nCredential.
 pub(super) async fn reconcile(indexed: Arc<IndexedCredential>, ctx: Arc<Context>) -> Result<Action, Infallible> {
     ctx.listed().await;
-    ctx.runtime.backoffs.restart_on_change(indexed.uid(), indexed.change_hash());
+    ctx.runtime.backoffs.restart_on_change(indexed.uid(), change_hash(&*indexed));
     // Without a spec there is no instance whose turn it could be.
     let slot = match indexed.instance() {
         Some((namespace, name)) => {
@@ -72,7 +74,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedCredential, slot: Opt
         Ok(Decoded(Err(undecodable))) if undecodable.metadata.deletion_timestamp.is_some() => {
             return cleanup::release_unreadable(ctx, &undecodable).await;
         }
-        Ok(Decoded(Err(undecodable))) => return report::unreadable(ctx, &undecodable).await,
+        Ok(Decoded(Err(undecodable))) => return ctx.report_unreadable::<N8nCredential>(&undecodable).await,
         Err(ended) => {
             if ended.reason == Reason::Cleaned {
                 ctx.forget_credential(indexed.uid());
@@ -84,8 +86,9 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedCredential, slot: Opt
     if rec.credential.metadata.deletion_timestamp.is_some() {
         return cleanup::clean_up(&mut rec).await;
     }
-    if let Err(error) = finalize(&mut rec).await {
-        return latest::without_finalizer(&error);
+    match ctx.ensure_finalizer(&rec.credential, CREDENTIAL_FINALIZER).await {
+        Ok(version) => rec.moved_to(version),
+        Err(ended) => return ended,
     }
     let mut outcome = if rec.spec().suspend == Some(true) {
         Outcome::Suspended { spec_changed: rec.status.observed_generation != rec.generation() }
@@ -95,8 +98,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedCredential, slot: Opt
     if let Outcome::Failed(error) = outcome {
         outcome = Outcome::Failed(rec.note_error(error));
     }
-    let requested = rec.annotation(annotation::REQUESTED_AT).map(str::to_owned);
-    rec.status.last_handled_requested_at = requested.or(rec.status.last_handled_requested_at.take());
+    rec.status.take_requests(rec.credential.metadata.annotations.as_ref());
     let details = std::mem::take(&mut rec.details);
     let ended = report::report(&mut rec, &Found { outcome, details }).await;
     info!(reason = ended.reason.as_str(), "reconciled");
@@ -127,15 +129,4 @@ async fn converge(rec: &mut Reconciliation<'_>) -> Result<Outcome, ReconcileErro
         return Ok(left);
     }
     test::test(rec, &connection, &wanted).await
-}
-
-/// Adds the finalizer: nothing is created in n8n for an object that could vanish unnoticed.
-async fn finalize(rec: &mut Reconciliation<'_>) -> Result<(), kube::Error> {
-    if objects::has_finalizer(&rec.credential.metadata, CREDENTIAL_FINALIZER) {
-        return Ok(());
-    }
-    let version = objects::set_finalizer(&rec.ctx.client, &rec.credential, CREDENTIAL_FINALIZER, true).await?;
-    rec.ctx.metrics.writes.with_label_values(&["N8nCredential"]).inc();
-    rec.moved_to(version);
-    Ok(())
 }

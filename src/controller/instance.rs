@@ -7,38 +7,31 @@ mod undecodable;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
-use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use tracing::{info, info_span};
 
 use super::connections::{Connection, errors, trust};
 use super::context::Context;
 use super::listings::Listing;
-use super::runtime::latest;
-use super::runtime::reconcile::{Ended, Next, REPORTING};
-use super::runtime::status;
+use super::runtime::reconcile::Ended;
 use super::workflow::sweep;
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, whole_seconds};
 use crate::api::instance::{N8nInstance, N8nInstanceStatus};
-use crate::api::reason::{Class, Reason};
+use crate::api::reason::Reason;
 use crate::api::{INSTANCE_FINALIZER, annotation};
-use crate::domain::annotations::{OF_INSTANCE, is_ours, unknown};
 use crate::domain::api_key::{explained, missing_scopes};
-use crate::domain::conditions::{Found, Outcome, conditions, is_temporary};
+use crate::domain::conditions::{Found, Outcome, is_temporary};
 use crate::domain::error::ReconcileError;
 use crate::domain::identity::vouched;
-use crate::domain::status_bounds;
-use crate::domain::summary::summary;
+use crate::domain::status::Status;
+use crate::domain::transitions::Turn;
 use crate::kubernetes::catalogs::LoadedCatalog;
-use crate::kubernetes::decoded::Decoded;
-use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::N8nError;
 
@@ -48,89 +41,39 @@ const OUTAGE_RETRY: Duration = Duration::from_secs(5);
 const MOST_ORPHANS: usize = 100;
 
 pub(super) use counts::keep_counts;
-pub(super) use undecodable::finalize_undecodable;
-
-/// Returns a hash of the parts whose change needs a reconciliation. The operator's own status and finalizer are left out: the reconciliation that writes
-/// them is complete.
-pub(super) fn change_hash(instance: &N8nInstance) -> Option<u64> {
-    let meta = &instance.metadata;
-    // Misspelt annotations are included: they are reported.
-    let decisions: Vec<_> = meta.annotations.iter().flatten().filter(|(key, _)| is_ours(key)).collect();
-    let mut hasher = DefaultHasher::new();
-    (&meta.uid, meta.generation, decisions, meta.deletion_timestamp.is_some()).hash(&mut hasher);
-    Some(hasher.finish())
-}
+pub(super) use undecodable::follow_undecodable;
 
 /// Reconciles one N8nInstance.
 pub(super) async fn reconcile(instance: Arc<N8nInstance>, ctx: Arc<Context>) -> Result<Action, Infallible> {
-    ctx.listed().await;
-    let (namespace, name, uid) = (instance.namespace().unwrap_or_default(), instance.name_any(), instance.uid().unwrap_or_default());
+    let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
     let span = info_span!("instance", namespace, name);
-    Ok(ctx.runtime.run("instance", &uid, span, ctx.settings.reconcile_timeout + REPORTING, reconcile_latest(&ctx, &namespace, &name)).await)
+    ctx.reconcile("instance", span, &*instance, reconcile_latest(&ctx, &namespace, &name)).await
 }
 
-async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
-    // The store may have moved on since the reconciliation was queued.
-    if ctx.instance(namespace, name).is_none() {
-        return Ended::for_good(Reason::Cleaned);
-    }
-    // The store lags behind: a patch computed from a stale status may be wrong and stay so.
-    let instance = match latest::read::<N8nInstance>(&ctx.client, namespace, name).await {
-        Ok(Decoded(Ok(instance))) => Arc::new(instance),
-        // The watch reports it too, and then its status says so.
-        Ok(Decoded(Err(_))) => return Ended::failed(Reason::UnreadableObject),
-        Err(ended) => return ended,
-    };
+async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Result<Ended, Ended> {
+    let instance = Arc::new(ctx.latest::<N8nInstance>(namespace, name).await?);
     if instance.meta().deletion_timestamp.is_some() {
-        return finalizer::remove(ctx, &instance).await;
+        return Ok(finalizer::remove(ctx, &instance).await);
     }
-    if !objects::has_finalizer(instance.meta(), INSTANCE_FINALIZER)
-        && let Err(failed) = objects::set_finalizer(&ctx.client, &*instance, INSTANCE_FINALIZER, true).await
-    {
-        return latest::without_finalizer(&failed);
-    }
+    ctx.ensure_finalizer(&*instance, INSTANCE_FINALIZER).await?;
+    let uid = instance.uid().unwrap_or_default();
     let old = instance.status.clone().unwrap_or_default();
     let mut status = old.clone();
     let (found, reached) = observe(ctx, &instance, &mut status).await;
-    let reason = reason(&found.outcome);
-    ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.unreachable = !reached);
+    ctx.remember(&uid, |memory| memory.unreachable = !reached);
+    let interval = instance.spec.interval.get();
+    // Its Workflows wait for n8n to answer again.
+    let ended = Ended::of_check(&found.outcome, interval, OUTAGE_RETRY);
     // A key that n8n rejects is read again at the next attempt.
-    if matches!(reason, Reason::Unauthorized | Reason::MissingScope) {
+    if matches!(ended.reason, Reason::Unauthorized | Reason::MissingScope) {
         ctx.connections.forget_key(&instance);
     }
-    let generation = instance.meta().generation.unwrap_or(0);
-    // Once for each edit: an object whose status cannot be written stays unobserved.
-    ctx.runtime.backoffs.restart_on_change(&instance.uid().unwrap_or_default(), change_hash(&instance));
-    let grace = instance.spec.interval.get() * 3;
-    let now = Timestamp::now();
-    (status.conditions, status.unverified_since) =
-        conditions(&old.conditions, old.unverified_since.as_ref(), &found, generation, grace, now);
-    status.observed_generation = generation;
-    status.summary = summary(&status.conditions);
-    status_bounds::fit_instance(&mut status);
-    ctx.connections.hide_keys(status.conditions.iter_mut().map(|condition| &mut condition.message).chain(&mut status.summary));
-    if let Err(failed) = status::write(&ctx.client, &ctx.metrics.writes, &*instance, None, (&old, &status)).await {
-        return latest::unwritten(&failed);
-    }
-    let before = ctx.remember(&instance.uid().unwrap_or_default(), |memory| memory.last_reason.replace(reason));
-    wake_workflows(ctx, &instance, [&old, &status], before, reason);
-    send_events(ctx, &instance, &old, &status).await;
-    match found.outcome {
-        // Its Workflows wait for n8n to answer again.
-        Outcome::Failed(error) if error.class == Class::Transient => {
-            Ended { reason, next: Next::Backoff { asked: error.retry_after, longest: OUTAGE_RETRY } }
-        }
-        Outcome::Failed(_) => Ended::failed(reason),
-        _ => Ended { reason, next: Next::Interval(instance.spec.interval.get()) },
-    }
-}
-
-fn reason(outcome: &Outcome) -> Reason {
-    match outcome {
-        Outcome::Failed(error) => error.reason,
-        Outcome::Blocked(reason, _) | Outcome::InProgress(reason, _) => *reason,
-        Outcome::Ready(_) | Outcome::Suspended { .. } => Reason::Succeeded,
-    }
+    let (before, after) = (old.last_handled_reset_at.as_ref(), status.last_handled_reset_at.as_ref());
+    let reset = Turn::reset(before, after, "the n8n at spec.url is accepted");
+    ctx.report(&*instance, None, (&old, &mut status), &found, interval * 3, reset).await?;
+    let before = ctx.remember(&uid, |memory| memory.last_reason.replace(ended.reason));
+    wake_workflows(ctx, &instance, [&old, &status], before, ended.reason);
+    Ok(ended)
 }
 
 /// Wakes the Workflows when the connection changed, n8n has another version, or the outcome is another one. A temporary failure wakes
@@ -139,32 +82,16 @@ fn reason(outcome: &Outcome) -> Reason {
 fn wake_workflows(ctx: &Context, instance: &N8nInstance, statuses: [&N8nInstanceStatus; 2], before: Option<Reason>, reason: Reason) {
     let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
     let [old, new] = statuses;
-    let restored = old.restored_from != new.restored_from;
-    if old.observed_generation != new.observed_generation || old.n8n_version != new.n8n_version || restored {
+    let connected = |status: &N8nInstanceStatus| (status.observed_generation, status.n8n_version.clone(), status.restored_from.clone());
+    let changed = connected(old) != connected(new);
+    let another = before.is_some_and(|before| before != reason) && !is_temporary(reason);
+    if changed || (another && !before.is_some_and(is_temporary)) {
         ctx.wake_workflows(&namespace, &name);
         ctx.wake_credentials(&namespace, &name, |_| true);
-    } else if before.is_some_and(|before| before != reason) && !is_temporary(reason) {
-        if before.is_some_and(is_temporary) {
-            ctx.wake_failing_workflows(&namespace, &name);
-            let failing = ctx.runtime.backoffs.failing();
-            ctx.wake_credentials(&namespace, &name, |credential| failing.contains(credential.uid()));
-        } else {
-            ctx.wake_workflows(&namespace, &name);
-            ctx.wake_credentials(&namespace, &name, |_| true);
-        }
-    }
-}
-
-/// Sends the events of a reconciliation: handled requests, and changed conditions.
-async fn send_events(ctx: &Context, instance: &N8nInstance, old: &N8nInstanceStatus, new: &N8nInstanceStatus) {
-    if old.last_handled_reset_at != new.last_handled_reset_at {
-        let note = "a new value of weirkeeper.dev/reset-at is handled: the n8n at spec.url is accepted".to_owned();
-        ctx.send_event(instance, EventType::Normal, Reason::Reset, note).await;
-    }
-    ctx.send_transitions(instance, &old.conditions, &new.conditions).await;
-    let unread = unknown(instance.metadata.annotations.as_ref(), OF_INSTANCE);
-    if let Some(note) = ctx.new_unknown_annotations(&instance.uid().unwrap_or_default(), unread) {
-        ctx.send_event(instance, EventType::Warning, Reason::UnknownAnnotation, note).await;
+    } else if another {
+        ctx.wake_failing_workflows(&namespace, &name);
+        let failing = ctx.runtime.backoffs.failing();
+        ctx.wake_credentials(&namespace, &name, |credential| failing.contains(credential.uid()));
     }
 }
 
@@ -213,9 +140,7 @@ async fn inspect(
     let bound: Vec<&str> = users.iter().filter_map(|indexed| indexed.status.n8n_workflow_id.as_deref()).collect();
     status.workflows = i64::try_from(bound.len()).unwrap_or(i64::MAX);
     let unbound = bound.is_empty() && ctx.bound_credentials(&namespace, &name).is_empty();
-    let annotation = |name: &str| instance.annotations().get(name).map(|value| status_bounds::annotation(value).to_owned());
-    status.last_handled_requested_at = annotation(annotation::REQUESTED_AT).or(status.last_handled_requested_at.take());
-    let reset = annotation(annotation::RESET_AT).filter(|asked| status.last_handled_reset_at.as_ref() != Some(asked));
+    let reset = status.take_requests(instance.metadata.annotations.as_ref());
     let origin = trust::origin(&instance.spec.url)
         .map_err(|error| ReconcileError::invalid(Reason::InvalidInstance, format!("spec.url is not a URL: {error}")))?;
     let connection = ctx.connections.open(instance.clone()).await?;

@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use jiff::Timestamp;
 use kube::runtime::watcher::Event;
 use tokio::sync::Notify;
-use tracing::warn;
+use tracing::{Instrument, info_span};
 
 use super::context::Context;
-use super::runtime::status;
+use crate::api::policy::WorkflowPolicyStatus;
+use crate::api::reason::Reason;
 use crate::catalog::Catalog;
-use crate::domain::policy_status::status_of;
+use crate::domain::policy_status::result;
 use crate::kubernetes::indexed_policy::IndexedPolicy;
-use crate::kubernetes::objects;
 
 /// Changes within this time cost one write.
 const TOGETHER: Duration = Duration::from_secs(1);
@@ -83,13 +82,9 @@ async fn write(ctx: &Context, policy: &IndexedPolicy, denied: i64) -> bool {
     if before.observed_generation == generation && before.denied == denied {
         return true;
     }
-    let after = status_of(before, &policy.spec.0, (generation, denied), Catalog::embedded(), Timestamp::now());
-    match status::write(&ctx.client, &ctx.metrics.writes, policy, None, (before, &after)).await {
-        Ok(_) => true,
-        Err(error) if objects::is_gone(&error) => true,
-        Err(error) => {
-            warn!(%error, namespace = policy.namespace(), name = policy.name(), "cannot write the status of the WorkflowPolicy");
-            false
-        }
-    }
+    let mut after = WorkflowPolicyStatus { denied, ..before.clone() };
+    let found = result(&policy.spec.0, Catalog::embedded());
+    let span = info_span!("policy", namespace = policy.namespace(), name = policy.name());
+    let reported = ctx.report(policy, None, (before, &mut after), &found, Duration::ZERO, None).instrument(span).await;
+    reported.map_or_else(|ended| ended.reason == Reason::Cleaned, |()| true)
 }

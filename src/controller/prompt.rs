@@ -17,15 +17,12 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef;
 use tracing::info_span;
 
 use super::context::Context;
-use super::runtime::latest;
-use super::runtime::reconcile::{Ended, Next, REPORTING};
+use super::runtime::reconcile::{Ended, Next};
 use super::runtime::status;
-use crate::api::annotation;
 use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate};
 use crate::api::prompt::WorkflowPrompt;
 use crate::api::prompt_status::{PromptStage, WorkflowPromptStatus};
@@ -34,8 +31,8 @@ use crate::domain::backoff;
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
 use crate::domain::prompt::asked::{asked_hash, plain_hash};
-use crate::domain::status_bounds;
-use crate::kubernetes::decoded::{Decoded, Undecodable};
+use crate::domain::status::Status;
+use crate::domain::transitions::Turn;
 use crate::kubernetes::indexed_prompt::IndexedPrompt;
 use crate::kubernetes::objects;
 
@@ -57,7 +54,7 @@ struct Reconciliation<'c> {
     /// Conditions that this reconciliation determined.
     details: Vec<ConditionUpdate>,
     /// Events for stages that were reached.
-    reached: Vec<(EventType, Reason, String)>,
+    reached: Vec<Turn>,
     /// Time of the next reconciliation, if nothing starts one before.
     requeue: Option<Duration>,
     /// True if the answer to a question of another prompt is awaited.
@@ -68,22 +65,16 @@ struct Reconciliation<'c> {
 
 /// Reconciles one WorkflowPrompt.
 pub(super) async fn reconcile(prompt: Arc<IndexedPrompt>, ctx: Arc<Context>) -> Result<Action, Infallible> {
-    ctx.listed().await;
-    let (namespace, name, uid) = (prompt.namespace().to_owned(), prompt.name().to_owned(), prompt.uid().unwrap_or_default());
-    let span = info_span!("prompt", namespace, name);
-    Ok(ctx.runtime.run("prompt", &uid, span, ctx.settings.reconcile_timeout + REPORTING, reconcile_latest(&ctx, &namespace, &name)).await)
+    let span = info_span!("prompt", namespace = prompt.namespace(), name = prompt.name());
+    ctx.reconcile("prompt", span, &*prompt, reconcile_latest(&ctx, prompt.namespace(), prompt.name())).await
 }
 
-async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
-    let prompt = match latest::read::<WorkflowPrompt>(&ctx.client, namespace, name).await {
-        Ok(Decoded(Ok(prompt))) => prompt,
-        Ok(Decoded(Err(undecodable))) => return unreadable(ctx, &undecodable).await,
-        Err(ended) => return ended,
-    };
+async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Result<Ended, Ended> {
+    let prompt = ctx.latest::<WorkflowPrompt>(namespace, name).await?;
     if prompt.metadata.deletion_timestamp.is_some() {
         // The garbage collector deletes the Workflow that the prompt owns.
         ctx.models.forget_prompt(prompt.metadata.uid.as_deref().unwrap_or_default());
-        return Ended::for_good(Reason::Deleting);
+        return Ok(Ended::for_good(Reason::Deleting));
     }
     let stored = prompt.status.clone().unwrap_or_default();
     let version = prompt.resource_version();
@@ -121,10 +112,6 @@ impl Reconciliation<'_> {
         ObjectRef::new(self.prompt.metadata.name.as_deref().unwrap_or_default()).within(self.namespace())
     }
 
-    fn annotation(&self, key: &str) -> Option<&str> {
-        self.prompt.metadata.annotations.as_ref()?.get(key).map(|value| status_bounds::annotation(value))
-    }
-
     fn set(&mut self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) {
         self.details.push(ConditionUpdate::new(kind, status, reason, message));
     }
@@ -158,12 +145,8 @@ impl Reconciliation<'_> {
 
     /// Notes the annotations that ask for another reconciliation or another try.
     fn take_up_requests(&mut self) {
-        let requested = self.annotation(annotation::REQUESTED_AT).map(str::to_owned);
-        if requested.is_some() {
-            self.status.last_handled_requested_at = requested;
-        }
-        let reset = self.annotation(annotation::RESET_AT).map(str::to_owned);
-        if reset.is_some() && reset != self.status.last_handled_reset_at {
+        let reset = self.status.take_requests(self.prompt.metadata.annotations.as_ref());
+        if reset.is_some() {
             self.status.last_handled_reset_at.clone_from(&reset);
             // A successful generation is not repeated.
             if self.status.stage == PromptStage::Failed && self.status.proposal.is_none() {
@@ -189,8 +172,7 @@ impl Reconciliation<'_> {
     fn reach(&mut self, stage: PromptStage, reason: Reason, note: impl Into<String>) {
         if self.status.stage != stage {
             self.status.stage = stage;
-            let kind = if stage == PromptStage::Failed { EventType::Warning } else { EventType::Normal };
-            self.reached.push((kind, reason, note.into()));
+            self.reached.push(Turn { warning: stage == PromptStage::Failed, reason, note: note.into() });
         }
     }
 
@@ -212,19 +194,6 @@ impl Reconciliation<'_> {
             Err(error) => Err(objects::reconcile_error("write the status of the WorkflowPrompt", &error)),
         }
     }
-}
-
-/// Writes a status that says so to a prompt that does not fit its kind.
-async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
-    let message =
-        format!("the object does not fit the kind WorkflowPrompt: {}; correct the field, or apply the CRDs of this version", object.why);
-    let updated = |old: &WorkflowPromptStatus, generation, conditions| WorkflowPromptStatus {
-        observed_generation: generation,
-        conditions,
-        ..old.clone()
-    };
-    let writer = (&ctx.client, &ctx.metrics.writes);
-    status::write_unreadable::<WorkflowPrompt, _>(writer, object, &status::unfit(message), updated, |old| &old.conditions).await
 }
 
 /// Returns what follows a reconciliation.

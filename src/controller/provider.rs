@@ -6,25 +6,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
-use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use tracing::info_span;
 
 use super::context::Context;
 use super::providers::{ModelConnection, Provided, server_digest};
-use super::runtime::latest;
-use super::runtime::reconcile::{Ended, Next, REPORTING};
-use super::runtime::status;
-use crate::api::annotation;
-use crate::api::condition::{Condition, ConditionStatus, ConditionType, ConditionUpdate, whole_seconds};
+use super::runtime::reconcile::Ended;
+use crate::api::condition::{ConditionStatus, ConditionType, ConditionUpdate, whole_seconds};
 use crate::api::provider::{BreakerState, BreakerStatus, ModelProvider, ModelProviderStatus, ModelStatus};
-use crate::api::reason::{Class, Reason};
-use crate::domain::annotations::{OF_PROVIDER, unknown};
-use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::api::reason::Reason;
+use crate::domain::conditions::{Found, Outcome};
 use crate::domain::error::ReconcileError;
-use crate::domain::status_bounds;
-use crate::domain::summary::summary;
-use crate::kubernetes::decoded::{Decoded, Undecodable};
+use crate::domain::status::Status;
+use crate::domain::transitions::Turn;
 use crate::kubernetes::indexed_provider::IndexedProvider;
 use crate::llm::{Breaker, Listed};
 
@@ -33,68 +27,45 @@ const OUTAGE_RETRY: Duration = Duration::from_secs(15);
 
 /// Reconciles one ModelProvider.
 pub(super) async fn reconcile(provider: Arc<IndexedProvider>, ctx: Arc<Context>) -> Result<Action, Infallible> {
-    ctx.listed().await;
-    let (namespace, name, uid) = (provider.namespace().to_owned(), provider.name().to_owned(), provider.uid().unwrap_or_default());
-    let span = info_span!("provider", namespace, name);
-    Ok(ctx.runtime.run("provider", &uid, span, ctx.settings.reconcile_timeout + REPORTING, reconcile_latest(&ctx, &namespace, &name)).await)
+    let span = info_span!("provider", namespace = provider.namespace(), name = provider.name());
+    ctx.reconcile("provider", span, &*provider, reconcile_latest(&ctx, provider.namespace(), provider.name())).await
 }
 
-async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
-    let provider = match latest::read::<ModelProvider>(&ctx.client, namespace, name).await {
-        Ok(Decoded(Ok(provider))) if provider.meta().deletion_timestamp.is_none() => Arc::new(provider),
-        Ok(Decoded(Err(undecodable))) => return unreadable(ctx, &undecodable).await,
-        Ok(_) => return Ended::for_good(Reason::Cleaned),
-        Err(ended) => return ended,
-    };
+async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Result<Ended, Ended> {
+    let provider = Arc::new(ctx.latest::<ModelProvider>(namespace, name).await?);
+    if provider.meta().deletion_timestamp.is_some() {
+        return Ok(Ended::for_good(Reason::Cleaned));
+    }
     let old = provider.status.clone().unwrap_or_default();
     let mut status = old.clone();
     let provider = handle_annotations(ctx, provider, &mut status);
     let limit = ctx.settings.reconcile_timeout;
     let observed = tokio::time::timeout(limit, observe(ctx, &provider, &mut status)).await;
     let found = observed.unwrap_or_else(|_| failed(ReconcileError::timed_out(limit)));
-    if matches!(&found.outcome, Outcome::Failed(error) if error.reason == Reason::Unauthorized) {
+    let interval = provider.spec.interval.get();
+    let mut ended = Ended::of_check(&found.outcome, interval, OUTAGE_RETRY);
+    if ended.reason == Reason::Unauthorized {
         ctx.providers.forget_key(&provider);
     }
-    let (generation, now) = (provider.meta().generation.unwrap_or(0), Timestamp::now());
-    let grace = provider.spec.interval.get() * 3;
-    (status.conditions, status.unverified_since) =
-        conditions(&old.conditions, old.unverified_since.as_ref(), &found, generation, grace, now);
-    status.observed_generation = generation;
-    status.summary = summary(&status.conditions);
-    status_bounds::fit_provider(&mut status);
-    ctx.providers.hide_keys(status.conditions.iter_mut().map(|condition| &mut condition.message).chain(&mut status.summary));
-    let ended = ended(found.outcome, &provider, &status, now);
-    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &*provider, None, (&old, &status)).await {
-        return latest::unwritten(&error);
+    if let Outcome::InProgress(reason, _) = found.outcome {
+        ended = Ended::again_in(reason, until_closed(&status));
     }
-    send_events(ctx, &provider, &old, &status).await;
-    ended
+    let (before, after) = (old.last_handled_reset_at.as_ref(), status.last_handled_reset_at.as_ref());
+    let reset = Turn::reset(before, after, "what was found out about the server is forgotten");
+    ctx.report(&*provider, None, (&old, &mut status), &found, interval * 3, reset).await?;
+    Ok(ended)
 }
 
-/// Returns how the reconciliation ended, and when the next one is due.
-fn ended(outcome: Outcome, provider: &ModelProvider, status: &ModelProviderStatus, now: Timestamp) -> Ended {
-    match outcome {
-        Outcome::Failed(error) if error.class == Class::Transient => {
-            Ended { reason: error.reason, next: Next::Backoff { asked: error.retry_after, longest: OUTAGE_RETRY } }
-        }
-        Outcome::Failed(error) => Ended::failed(error.reason),
-        // The breaker lets a request through then; nothing else tells.
-        Outcome::InProgress(reason, _) => {
-            let until = status.breaker.as_ref().and_then(|breaker| breaker.open_until.as_ref());
-            let left = until.map_or(Duration::ZERO, |until| Duration::try_from(until.0.duration_since(now)).unwrap_or_default());
-            Ended::again_in(reason, left + Duration::from_secs(1))
-        }
-        _ => Ended { reason: Reason::Succeeded, next: Next::Interval(provider.spec.interval.get()) },
-    }
+/// Returns the time until the breaker lets a request through: nothing else tells.
+fn until_closed(status: &ModelProviderStatus) -> Duration {
+    let until = status.breaker.as_ref().and_then(|breaker| breaker.open_until.as_ref());
+    let left = until.map_or(Duration::ZERO, |until| Duration::try_from(until.0.duration_since(Timestamp::now())).unwrap_or_default());
+    left + Duration::from_secs(1)
 }
 
 /// Handles the annotations: a new value of `reset-at` forgets what was found out about the server, in memory and in the status.
 fn handle_annotations(ctx: &Context, provider: Arc<ModelProvider>, status: &mut ModelProviderStatus) -> Arc<ModelProvider> {
-    let value = |name: &str| provider.annotations().get(name).map(|value| status_bounds::annotation(value).to_owned());
-    status.last_handled_requested_at = value(annotation::REQUESTED_AT).or(status.last_handled_requested_at.take());
-    let Some(reset) = value(annotation::RESET_AT).filter(|reset| status.last_handled_reset_at.as_ref() != Some(reset)) else {
-        return provider;
-    };
+    let Some(reset) = status.take_requests(provider.metadata.annotations.as_ref()) else { return provider };
     status.last_handled_reset_at = Some(reset);
     status.models.clear();
     status.breaker = None;
@@ -161,32 +132,4 @@ fn describe(connection: &ModelConnection, listed: &Listed) -> String {
         message = format!("{message}; it does not list {}: check the name if calls fail", listed.missing.join(", "));
     }
     message
-}
-
-async fn send_events(ctx: &Context, provider: &ModelProvider, old: &ModelProviderStatus, new: &ModelProviderStatus) {
-    if old.last_handled_reset_at != new.last_handled_reset_at {
-        let note = "a new value of weirkeeper.dev/reset-at is handled: what was found out about the server is forgotten".to_owned();
-        ctx.send_event(provider, EventType::Normal, Reason::Reset, note).await;
-    }
-    ctx.send_transitions(provider, &old.conditions, &new.conditions).await;
-    let unread = unknown(provider.metadata.annotations.as_ref(), OF_PROVIDER);
-    if let Some(note) = ctx.new_unknown_annotations(&provider.uid().unwrap_or_default(), unread) {
-        ctx.send_event(provider, EventType::Warning, Reason::UnknownAnnotation, note).await;
-    }
-}
-
-/// Writes a status that says so to a provider that does not fit its kind.
-async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
-    let message = format!(
-        "the object does not fit the kind ModelProvider: {}; correct the field, or apply the CRDs of this version: nobody can use it until then",
-        object.why
-    );
-    let updated = |old: &ModelProviderStatus, generation, conditions: Vec<Condition>| {
-        let mut new = ModelProviderStatus { observed_generation: generation, summary: summary(&conditions), conditions, ..old.clone() };
-        status_bounds::fit_provider(&mut new);
-        new
-    };
-    let writer = (&ctx.client, &ctx.metrics.writes);
-    let found = failed(ReconcileError::invalid(Reason::UnreadableObject, message));
-    status::write_unreadable::<ModelProvider, _>(writer, object, &found, updated, |old| &old.conditions).await
 }

@@ -234,16 +234,9 @@ impl Providers {
         self.lock().retain(|at, _| present(at));
     }
 
-    /// Removes the keys of open clients from messages.
-    pub fn hide_keys<'t>(&self, texts: impl Iterator<Item = &'t mut String>) {
-        let open = self.lock();
-        for text in texts {
-            for key in open.values().filter_map(|open| open.settings.key.as_ref()) {
-                if key.stands_in(text) {
-                    *text = key.hide_in(text);
-                }
-            }
-        }
+    /// Removes the keys of open clients from a message.
+    pub fn hide_keys(&self, text: &mut String) {
+        self.lock().values().filter_map(|open| open.settings.key.as_ref()).for_each(|key| key.hide(text));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<ModelConnection>>> {

@@ -1,99 +1,56 @@
 //! The controller of `WorkflowQuota`: counts the places in use, begins a new day, and names the Workflows that wait for a place or are beyond a limit.
 
 use std::convert::Infallible;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use tracing::info_span;
 
 use super::context::Context;
-use super::runtime::latest;
-use super::runtime::reconcile::{Ended, Next, REPORTING};
-use super::runtime::status;
+use super::runtime::reconcile::{Ended, Next};
 use crate::api::quota::{WorkflowQuota, WorkflowQuotaStatus};
 use crate::api::reason::Reason;
-use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::conditions::{Found, Outcome};
 use crate::domain::quota::{Limits, daily, report};
-use crate::kubernetes::decoded::{Decoded, Undecodable};
 use crate::kubernetes::indexed_quota::IndexedQuota;
-use crate::kubernetes::objects;
 
 /// Changes within this time cost one count.
 const TOGETHER: Duration = Duration::from_secs(1);
 /// Longest time between two counts.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// Returns a hash of the parts whose change needs a count at once. The status is left out: it is written by the operator itself.
-pub(super) fn change_hash(quota: &IndexedQuota) -> Option<u64> {
-    let mut hasher = DefaultHasher::new();
-    (&quota.metadata.uid, quota.metadata.generation).hash(&mut hasher);
-    Some(hasher.finish())
-}
-
 /// Reconciles one WorkflowQuota.
 pub(super) async fn reconcile(quota: Arc<IndexedQuota>, ctx: Arc<Context>) -> Result<Action, Infallible> {
-    ctx.listed().await;
-    let (namespace, name, uid) = (quota.namespace().to_owned(), quota.name_any(), quota.uid().unwrap_or_default());
-    let span = info_span!("quota", namespace, name);
-    Ok(ctx.runtime.run("quota", &uid, span, ctx.settings.reconcile_timeout + REPORTING, reconcile_latest(&ctx, &namespace, &name)).await)
+    let span = info_span!("quota", namespace = quota.namespace(), name = quota.name());
+    ctx.reconcile("quota", span, &*quota, reconcile_latest(&ctx, quota.namespace(), quota.name())).await
 }
 
-async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
-    let quota = match latest::read::<WorkflowQuota>(&ctx.client, namespace, name).await {
-        Ok(Decoded(Ok(quota))) => quota,
-        Ok(Decoded(Err(undecodable))) => return unreadable(ctx, &undecodable).await,
-        Err(ended) => return ended,
-    };
-    let before = quota.status.clone().unwrap_or_default();
-    let (after, now) = observe(ctx, namespace, &quota, &before);
-    let version = quota.resource_version();
-    match status::write(&ctx.client, &ctx.metrics.writes, &quota, version.as_deref(), (&before, &after)).await {
-        Ok(_) => {}
-        // A reservation was first.
-        Err(error) if objects::is_conflict(&error) => return Ended::again_in(Reason::Progressing, Duration::from_millis(100)),
-        Err(error) => return latest::unwritten(&error),
-    }
-    ctx.send_transitions(&quota, &before.conditions, &after.conditions).await;
+async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Result<Ended, Ended> {
+    let quota = ctx.latest::<WorkflowQuota>(namespace, name).await?;
+    let (before, now) = (quota.status.clone().unwrap_or_default(), Timestamp::now());
+    let mut after = before.clone();
+    let found = observe(ctx, namespace, &quota, &mut after, now);
+    // A reservation may be first.
+    let version = quota.metadata.resource_version.as_deref();
+    ctx.report(&quota, version, (&before, &mut after), &found, Duration::ZERO, None).await?;
     // The day ends by the clock, and nothing else tells.
     let left = Duration::try_from(daily::left(&after, now)).unwrap_or_default() + Duration::from_millis(500);
-    Ended { reason: Reason::Succeeded, next: Next::In(left.min(LONGEST)) }
+    Ok(Ended { reason: Reason::Succeeded, next: Next::In(left.min(LONGEST)) })
 }
 
-/// Returns the status as it is now.
-fn observe(ctx: &Context, namespace: &str, quota: &WorkflowQuota, before: &WorkflowQuotaStatus) -> (WorkflowQuotaStatus, Timestamp) {
-    let (own, now) = (&quota.spec.hard, Timestamp::now());
-    let mut status = before.clone();
-    daily::roll(&mut status, now);
+/// Counts the places in use, and begins a new day.
+fn observe(ctx: &Context, namespace: &str, quota: &WorkflowQuota, status: &mut WorkflowQuotaStatus, now: Timestamp) -> Found {
+    let own = &quota.spec.hard;
+    daily::roll(status, now);
     let (others, name) = (ctx.quotas.known(namespace), quota.metadata.name.as_deref().unwrap_or_default());
     let others = others.iter().filter(|other| other.name() != name).filter_map(|other| other.limits());
     let all = Limits::of(others.chain([(name, own)]));
-    let exceeded = ctx.admissions.with_candidates(namespace, |candidates| report::count(&mut status, own, &all, candidates));
-    report::refresh(&mut status, own);
-    let generation = quota.metadata.generation.unwrap_or(0);
-    let found = Found { outcome: Outcome::Ready("the limits are enforced".to_owned()), details: vec![exceeded] };
-    (status.conditions, _) = conditions(&before.conditions, None, &found, generation, Duration::ZERO, now);
-    status.observed_generation = generation;
-    (status, now)
-}
-
-/// Writes a status that says so to a quota that does not fit its kind: nothing is added in its namespace until it is corrected.
-async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
-    let message = format!(
-        "the object does not fit the kind WorkflowQuota: {}; correct the field, or apply the CRDs of this version: nothing is added in this namespace until then",
-        object.why
-    );
-    let updated = |old: &WorkflowQuotaStatus, generation, conditions| WorkflowQuotaStatus {
-        observed_generation: generation,
-        conditions,
-        ..old.clone()
-    };
-    let writer = (&ctx.client, &ctx.metrics.writes);
-    status::write_unreadable::<WorkflowQuota, _>(writer, object, &status::unfit(message), updated, |old| &old.conditions).await
+    let exceeded = ctx.admissions.with_candidates(namespace, |candidates| report::count(status, own, &all, candidates));
+    report::refresh(status, own);
+    Found { outcome: Outcome::Ready("the limits are enforced".to_owned()), details: vec![exceeded] }
 }
 
 /// Counts again whenever Workflows or quotas of a namespace changed.

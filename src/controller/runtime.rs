@@ -5,6 +5,7 @@ pub mod backoffs;
 pub mod latest;
 pub mod liveness;
 pub mod reconcile;
+pub mod report;
 pub mod saved;
 pub mod shared_read;
 pub mod slots;

@@ -2,13 +2,10 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
@@ -16,17 +13,14 @@ use tokio::sync::Notify;
 use tracing::info_span;
 
 use super::context::Context;
-use super::runtime::latest;
-use super::runtime::reconcile::{Ended, Next, REPORTING};
-use super::runtime::status;
+use super::runtime::reconcile::Ended;
 use crate::api::reason::Reason;
-use crate::api::template::{WorkflowTemplate, WorkflowTemplateSpec, WorkflowTemplateStatus};
+use crate::api::template::{WorkflowTemplate, WorkflowTemplateSpec};
 use crate::catalog::Catalog;
 use crate::document::finding::{Severity, has_errors, summarise};
-use crate::domain::conditions::{Found, Outcome, conditions};
+use crate::domain::conditions::{Found, Outcome};
 use crate::domain::error::ReconcileError;
 use crate::generation::template::{digest, validate};
-use crate::kubernetes::decoded::{Decoded, Undecodable};
 use crate::kubernetes::indexed_template::IndexedTemplate;
 
 /// Changes within this time cost one count.
@@ -38,13 +32,6 @@ const FINDINGS_CHARS: usize = 1_500;
 
 /// UID and generation of each template, by namespace and name.
 type Known = HashMap<(String, String), (Option<String>, Option<i64>)>;
-
-/// Returns a hash of the parts whose change needs a reconciliation. The status is left out: it is written by the operator itself.
-pub(super) fn change_hash(template: &IndexedTemplate) -> Option<u64> {
-    let mut hasher = DefaultHasher::new();
-    (&template.metadata.uid, template.metadata.generation).hash(&mut hasher);
-    Some(hasher.finish())
-}
 
 /// Wakes the Workflows that are made from a template when it is created, changed or deleted.
 pub(super) fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedTemplate>, watcher::Error>) + Send {
@@ -63,6 +50,7 @@ pub(super) fn following(ctx: Arc<Context>) -> impl FnMut(&Result<Event<IndexedTe
             }
             Ok(Event::Delete(template)) => {
                 known.remove(&key(template));
+                ctx.forget_reconciled(template.metadata.uid.as_deref().unwrap_or_default());
                 wake(&key(template));
             }
             // One that was deleted while the watch was broken is only missing in the new list.
@@ -78,38 +66,19 @@ fn key(template: &IndexedTemplate) -> (String, String) {
 
 /// Reconciles one WorkflowTemplate.
 pub(super) async fn reconcile(template: Arc<IndexedTemplate>, ctx: Arc<Context>) -> Result<Action, Infallible> {
-    ctx.listed().await;
-    let (namespace, name, uid) = (template.namespace().to_owned(), template.name_any(), template.uid().unwrap_or_default());
-    let span = info_span!("template", namespace, name);
-    Ok(ctx.runtime.run("template", &uid, span, ctx.settings.reconcile_timeout + REPORTING, reconcile_latest(&ctx, &namespace, &name)).await)
+    let span = info_span!("template", namespace = template.namespace(), name = template.name());
+    ctx.reconcile("template", span, &*template, reconcile_latest(&ctx, template.namespace(), template.name())).await
 }
 
-async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Ended {
-    let template = match latest::read::<WorkflowTemplate>(&ctx.client, namespace, name).await {
-        Ok(Decoded(Ok(template))) => template,
-        Ok(Decoded(Err(undecodable))) => return unreadable(ctx, &undecodable).await,
-        Err(ended) => return ended,
-    };
+async fn reconcile_latest(ctx: &Context, namespace: &str, name: &str) -> Result<Ended, Ended> {
+    let template = ctx.latest::<WorkflowTemplate>(namespace, name).await?;
     let before = template.status.clone().unwrap_or_default();
-    let outcome = outcome(template.spec.clone()).await;
-    let next = match &outcome {
-        Outcome::Failed(error) => Ended::failed(error.reason),
-        _ => Ended { reason: Reason::Succeeded, next: Next::Interval(INTERVAL) },
-    };
-    let generation = template.metadata.generation.unwrap_or(0);
-    let found = Found { outcome, details: Vec::new() };
-    let (after, _) = conditions(&before.conditions, None, &found, generation, Duration::ZERO, Timestamp::now());
-    let after = WorkflowTemplateStatus {
-        observed_generation: generation,
-        digest: Some(digest(&template.spec)),
-        workflows: count(ctx, namespace, name),
-        conditions: after,
-    };
-    if let Err(error) = status::write(&ctx.client, &ctx.metrics.writes, &template, None, (&before, &after)).await {
-        return latest::unwritten(&error);
-    }
-    ctx.send_transitions(&template, &before.conditions, &after.conditions).await;
-    next
+    let found = Found { outcome: outcome(template.spec.clone()).await, details: Vec::new() };
+    let mut after = before.clone();
+    after.digest = Some(digest(&template.spec));
+    after.workflows = count(ctx, namespace, name);
+    ctx.report(&template, None, (&before, &mut after), &found, Duration::ZERO, None).await?;
+    Ok(Ended::of(&found.outcome, INTERVAL))
 }
 
 /// Validates a template.
@@ -133,19 +102,6 @@ async fn outcome(spec: WorkflowTemplateSpec) -> Outcome {
 
 fn count(ctx: &Context, namespace: &str, name: &str) -> i64 {
     i64::try_from(ctx.workflows.state_filter(|indexed| indexed.is_made_from(namespace, name)).len()).unwrap_or(i64::MAX)
-}
-
-/// Writes a status that says so to a template that does not fit its kind.
-async fn unreadable(ctx: &Context, object: &Undecodable) -> Ended {
-    let message =
-        format!("the object does not fit the kind WorkflowTemplate: {}; correct the field, or apply the CRDs of this version", object.why);
-    let updated = |old: &WorkflowTemplateStatus, generation, conditions| WorkflowTemplateStatus {
-        observed_generation: generation,
-        conditions,
-        ..old.clone()
-    };
-    let writer = (&ctx.client, &ctx.metrics.writes);
-    status::write_unreadable::<WorkflowTemplate, _>(writer, object, &status::unfit(message), updated, |old| &old.conditions).await
 }
 
 /// Counts the Workflows of each template again whenever Workflows changed.

@@ -45,12 +45,13 @@ use super::metrics::Counted;
 use super::runtime::latest;
 use super::runtime::reconcile::{Ended, REPORTING};
 use super::runtime::slots::Slot;
+use crate::api::WORKFLOW_FINALIZER;
 use crate::api::reason::{Class, Reason};
 use crate::api::workflow::Workflow;
-use crate::api::{WORKFLOW_FINALIZER, annotation};
 use crate::domain::conditions::{Found, Outcome};
 use crate::domain::error::ReconcileError;
 use crate::domain::lenient_decode::decode_leniently;
+use crate::kubernetes::indexed_metadata::change_hash;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use reconciliation::Reconciliation;
@@ -59,7 +60,7 @@ use reconciliation::Reconciliation;
 pub(super) async fn reconcile(indexed: Arc<IndexedWorkflow>, ctx: Arc<Context>) -> Result<Action, Infallible> {
     ctx.listed().await;
     let (namespace, instance) = indexed.instance();
-    ctx.runtime.backoffs.restart_on_change(indexed.uid(), indexed.change_hash());
+    ctx.runtime.backoffs.restart_on_change(indexed.uid(), change_hash(&*indexed));
     if let Some(later) = sweep::pass(&ctx, &indexed) {
         return Ok(later);
     }
@@ -89,7 +90,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
             let deleting = undecodable.metadata.deletion_timestamp.is_some();
             match deleting.then(|| decode_leniently(&undecodable.metadata, &undecodable.data)) {
                 Some(Ok(workflow)) => workflow,
-                _ => return report::unreadable(ctx, &undecodable).await,
+                _ => return ctx.report_unreadable::<Workflow>(&undecodable).await,
             }
         }
     };
@@ -97,8 +98,9 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
     if rec.workflow.metadata.deletion_timestamp.is_some() {
         return cleanup::clean_up(&mut rec).await;
     }
-    if let Err(failed) = finalize(&mut rec).await {
-        return latest::without_finalizer(&failed);
+    match ctx.ensure_finalizer(&rec.workflow, WORKFLOW_FINALIZER).await {
+        Ok(version) => rec.moved_to(version),
+        Err(ended) => return ended,
     }
     let mut outcome = if rec.spec().suspend == Some(true) {
         Outcome::Suspended { spec_changed: suspend::spec_changed(&mut rec).await }
@@ -113,8 +115,7 @@ async fn reconcile_in_slot(ctx: &Context, indexed: &IndexedWorkflow, slot: Slot)
     }
     let denied_by = std::mem::take(&mut rec.denied_by);
     rec.status.record_denied_by(denied_by);
-    let requested = rec.annotation(annotation::REQUESTED_AT).map(str::to_owned);
-    rec.status.record_request(requested);
+    rec.status.take_requests(rec.workflow.metadata.annotations.as_ref());
     quota::note_request(&mut rec);
     let details = std::mem::take(&mut rec.details);
     let ended = report::report(&mut rec, &Found { outcome, details }).await;
@@ -144,16 +145,4 @@ fn gives_up(outcome: &Outcome) -> bool {
         Outcome::Failed(error) => error.class != Class::Transient && error.reason != Reason::WebhookPathTaken,
         _ => false,
     }
-}
-
-/// Adds the finalizer: nothing is created in n8n for an object that could vanish unnoticed.
-async fn finalize(rec: &mut Reconciliation<'_>) -> Result<(), kube::Error> {
-    let has = objects::has_finalizer(&rec.workflow.metadata, WORKFLOW_FINALIZER);
-    if has {
-        return Ok(());
-    }
-    let version = objects::set_finalizer(&rec.ctx.client, &rec.workflow, WORKFLOW_FINALIZER, true).await?;
-    rec.ctx.metrics.writes.with_label_values(&["Workflow"]).inc();
-    rec.moved_to(version);
-    Ok(())
 }

@@ -7,20 +7,21 @@ use crate::api::{GROUP, annotation};
 use crate::text::similar::nearest;
 use crate::validator::rules::Pattern;
 
-/// Annotations that the operator reads on a Workflow.
-pub const OF_WORKFLOW: &[&str] =
-    &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::PINNED_VERSION, annotation::IGNORE_FINDINGS, annotation::GENERATED_BY];
-/// Annotations that the operator reads on a WorkflowPrompt.
-pub const OF_PROMPT: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::APPROVED_DIGEST, annotation::ANSWERS];
-/// Annotations that the operator reads on a ModelProvider.
-pub const OF_PROVIDER: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT];
-/// Annotations that the operator reads on an N8nCredential.
-pub const OF_CREDENTIAL: &[&str] = &[annotation::REQUESTED_AT];
-/// Annotations that the operator reads on an N8nInstance.
-pub const OF_INSTANCE: &[&str] = &[annotation::REQUESTED_AT, annotation::RESET_AT, annotation::RESTORED_FROM];
-
 /// Maximum number of unknown annotations in the message.
 const MOST: usize = 8;
+
+/// Returns the annotations that the operator reads on objects of a kind.
+pub fn known(kind: &str) -> &'static [&'static str] {
+    use annotation::{ANSWERS, APPROVED_DIGEST, GENERATED_BY, IGNORE_FINDINGS, PINNED_VERSION, REQUESTED_AT, RESET_AT, RESTORED_FROM};
+    match kind {
+        "Workflow" => &[REQUESTED_AT, RESET_AT, PINNED_VERSION, IGNORE_FINDINGS, GENERATED_BY],
+        "WorkflowPrompt" => &[REQUESTED_AT, RESET_AT, APPROVED_DIGEST, ANSWERS],
+        "ModelProvider" => &[REQUESTED_AT, RESET_AT],
+        "N8nCredential" => &[REQUESTED_AT],
+        "N8nInstance" => &[REQUESTED_AT, RESET_AT, RESTORED_FROM],
+        _ => &[],
+    }
+}
 
 /// Reports whether an annotation belongs to the `weirkeeper.dev` group.
 pub fn is_ours(key: &str) -> bool {
@@ -32,8 +33,9 @@ pub fn silenced(annotations: Option<&BTreeMap<String, String>>) -> Vec<Pattern> 
     annotations.and_then(|all| all.get(annotation::IGNORE_FINDINGS)).map_or_else(Vec::new, |text| Pattern::parse_known(text).0)
 }
 
-/// Returns a message about annotations of the group that are not in `known`; None when there are none.
-pub fn unknown(annotations: Option<&BTreeMap<String, String>>, known: &[&str]) -> Option<String> {
+/// Returns a message about annotations of the group that objects of a kind do not have; None when there are none.
+pub fn unknown(annotations: Option<&BTreeMap<String, String>>, kind: &str) -> Option<String> {
+    let known = known(kind);
     let found = annotations?.keys().filter(|key| is_ours(key) && !known.contains(&key.as_str()));
     let messages: Vec<String> = found
         .take(MOST)
@@ -56,7 +58,7 @@ mod tests {
     use super::*;
 
     fn message(key: &str) -> Option<String> {
-        unknown(Some(&BTreeMap::from([(key.to_owned(), "1".to_owned())])), OF_WORKFLOW)
+        unknown(Some(&BTreeMap::from([(key.to_owned(), "1".to_owned())])), "Workflow")
     }
 
     #[test]
@@ -78,6 +80,6 @@ mod tests {
         for key in ["weirkeeper.dev/reset-at", "example.com/resetat", "weirkeeper.dev.example.com/a", "weirkeeper.developers/a"] {
             assert_eq!(message(key), None, "{key}");
         }
-        assert_eq!(unknown(None, OF_WORKFLOW), None);
+        assert_eq!(unknown(None, "Workflow"), None);
     }
 }

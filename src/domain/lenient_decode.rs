@@ -1,4 +1,4 @@
-//! Lenient decoding of a Workflow that does not match its schema any more: deletion needs few of its fields and must not hang.
+//! Lenient decoding of objects that do not match their schema any more: deletion of a Workflow needs few of its fields and must not hang.
 
 use kube::api::ObjectMeta;
 use serde::Deserialize;
@@ -42,7 +42,11 @@ pub fn decode_leniently(metadata: &ObjectMeta, data: &Value) -> Result<Workflow,
 }
 
 /// Adds each further field to the required ones with which the whole still decodes.
-fn fitting<T: DeserializeOwned>(mut fields: Map<String, Value>, object: &Value) -> Result<T, serde_json::Error> {
+///
+/// # Errors
+///
+/// If the required fields alone do not decode.
+pub fn fitting<T: DeserializeOwned>(mut fields: Map<String, Value>, object: &Value) -> Result<T, serde_json::Error> {
     for (key, value) in object.as_object().into_iter().flatten() {
         if key == "definition" || fields.contains_key(key) {
             continue;

@@ -3,11 +3,11 @@
 
 mod versions;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Map, Value};
 
 use crate::api::condition::{Condition, milliseconds, whole_seconds};
@@ -15,8 +15,10 @@ use crate::api::required_credential::RequiredCredential;
 use crate::api::template_ref::TemplateUse;
 use crate::api::workflow_status::{Intent, IntentOperation, LastFailure, Origin, Snapshot, WorkflowStatus};
 use crate::domain::backoff::enough;
+use crate::domain::conditions::Found;
 use crate::domain::health::HealthDecision;
 use crate::domain::plan::Keeps;
+use crate::domain::status::Status;
 use crate::domain::{confirmed, history, plan, settings, status_bounds};
 
 /// Status of one Workflow during a reconciliation.
@@ -325,9 +327,9 @@ impl StatusRecord {
         self.0.last_handled_reset_at = requested;
     }
 
-    /// Records that a request for a reconciliation is handled.
-    pub fn record_request(&mut self, requested: Option<String>) {
-        self.0.last_handled_requested_at = requested.or(self.0.last_handled_requested_at.take());
+    /// Records that a request for a reconciliation is handled, and returns the value of `reset-at` if it is not handled yet.
+    pub fn take_requests(&mut self, annotations: Option<&BTreeMap<String, String>>) -> Option<String> {
+        self.0.take_requests(annotations)
     }
 
     /// Records the resource version of the ConfigMap that was read.
@@ -361,35 +363,25 @@ impl StatusRecord {
         self.0.summary = Some(summary);
     }
 
-    /// Takes the conditions out.
-    pub fn take_conditions(&mut self) -> Vec<Condition> {
-        std::mem::take(&mut self.0.conditions)
+    /// Records the result of a reconciliation, and returns the conditions before it. See [`Status::report`].
+    pub fn report(&mut self, found: &Found, generation: i64, grace: Duration, now: Timestamp) -> Vec<Condition> {
+        self.0.report(found, generation, grace, now)
     }
 
-    /// Records the result of a reconciliation.
-    pub fn report(
-        &mut self,
-        generation: i64,
-        pinned: Option<i64>,
-        conditions: Vec<Condition>,
-        unverified_since: Option<Time>,
-        summary: Option<String>,
-    ) {
-        self.0.unverified_since = unverified_since;
-        self.0.observed_generation = generation;
+    /// Records the version that an annotation pins.
+    pub fn record_pinned(&mut self, pinned: Option<i64>) {
         self.0.pinned_version = pinned;
-        self.0.conditions = conditions;
-        self.0.summary = summary;
     }
 
     /// Shortens the status to its bounds, and returns the names of revisions whose versions did not fit.
     pub fn fit(&mut self) -> Vec<String> {
+        self.0.fit();
         status_bounds::fit_workflow(&mut self.0)
     }
 
     /// Returns every text that people read.
-    pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
-        status_bounds::texts_of_workflow(&mut self.0)
+    pub fn texts(&mut self) -> Vec<&mut String> {
+        self.0.texts()
     }
 }
 

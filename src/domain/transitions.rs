@@ -1,17 +1,30 @@
-//! Selects the condition changes that are reported as events.
+//! Selects the changes of a status that are reported as events.
 
+use crate::api::annotation::RESET_AT;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, find};
 use crate::api::reason::Reason;
 
-/// A condition change that is reported as an event.
+/// A change that is reported as an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// True if the event is a warning.
     pub warning: bool,
-    /// The reason of the condition.
+    /// Reason of the event.
     pub reason: Reason,
-    /// The message of the condition.
+    /// Message of the event.
     pub note: String,
+}
+
+impl Turn {
+    /// Returns a change that is no warning.
+    pub fn normal(reason: Reason, note: impl Into<String>) -> Self {
+        Self { warning: false, reason, note: note.into() }
+    }
+
+    /// Returns the change that a new value of the annotation `reset-at` causes, if it was handled.
+    pub fn reset(before: Option<&String>, after: Option<&String>, effect: &str) -> Option<Self> {
+        (before != after).then(|| Self::normal(Reason::Reset, format!("a new value of {RESET_AT} is handled: {effect}")))
+    }
 }
 
 /// Returns the changes between two lists of conditions. With `another_version` the published version changed, which is reported even if

@@ -67,6 +67,13 @@ impl ApiKey {
         out
     }
 
+    /// Hides the key in a text that contains it.
+    pub fn hide(&self, text: &mut String) {
+        if self.stands_in(text) {
+            *text = self.hide_in(text);
+        }
+    }
+
     /// Returns the key as the value of a header.
     pub fn header(&self) -> HeaderValue {
         self.0.clone()

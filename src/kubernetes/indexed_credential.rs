@@ -174,11 +174,6 @@ impl IndexedCredential {
             status.test.iter_mut().for_each(|test| test.message = None);
         }
     }
-
-    /// Returns a hash of the parts that a reconciliation reacts to.
-    pub fn change_hash(&self) -> Option<u64> {
-        Some(indexed_metadata::change_hash(&self.metadata))
-    }
 }
 
 #[cfg(test)]

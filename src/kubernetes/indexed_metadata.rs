@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use kube::Resource;
 use kube::api::ObjectMeta;
 
 use crate::domain::annotations::is_ours;
@@ -19,8 +20,11 @@ pub fn slim(metadata: &mut ObjectMeta) {
 
 /// Returns a hash of the parts that a reconciliation reacts to. The status is left out, so that the operator's own writes start nothing, and so
 /// are finalizers: the reconciliation that adds its own goes on to the end, and a second one after it would only repeat the same requests.
-pub fn change_hash(metadata: &ObjectMeta) -> u64 {
+pub fn change_hash<K: Resource<DynamicType = ()>>(object: &K) -> Option<u64> {
+    let metadata = object.meta();
+    // Misspelt annotations are included: they are reported.
+    let annotations: Vec<_> = metadata.annotations.iter().flatten().filter(|(key, _)| is_ours(key)).collect();
     let mut hasher = DefaultHasher::new();
-    (&metadata.uid, metadata.generation, &metadata.annotations, metadata.deletion_timestamp.is_some()).hash(&mut hasher);
-    hasher.finish()
+    (&metadata.uid, metadata.generation, annotations, metadata.deletion_timestamp.is_some()).hash(&mut hasher);
+    Some(hasher.finish())
 }

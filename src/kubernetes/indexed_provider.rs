@@ -54,11 +54,6 @@ impl IndexedProvider {
     pub fn slim(&mut self) {
         indexed_metadata::slim(&mut self.metadata);
     }
-
-    /// Returns a hash of the parts that a reconciliation reacts to.
-    pub fn change_hash(&self) -> Option<u64> {
-        Some(indexed_metadata::change_hash(&self.metadata))
-    }
 }
 
 #[cfg(test)]
@@ -90,8 +85,8 @@ mod tests {
         let one = indexed(json!({}));
         let mut other = one.clone();
         other.status = Readable(Ok(ModelProviderStatus { observed_generation: 3, ..Default::default() }));
-        assert_eq!(one.change_hash(), other.change_hash());
+        assert_eq!(indexed_metadata::change_hash(&one), indexed_metadata::change_hash(&other));
         other.metadata.generation = Some(2);
-        assert_ne!(one.change_hash(), other.change_hash());
+        assert_ne!(indexed_metadata::change_hash(&one), indexed_metadata::change_hash(&other));
     }
 }

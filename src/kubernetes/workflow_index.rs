@@ -285,11 +285,6 @@ impl IndexedWorkflow {
     pub fn slim(&mut self) {
         indexed_metadata::slim(&mut self.metadata);
     }
-
-    /// Returns a hash of the parts that a reconciliation reacts to.
-    pub fn change_hash(&self) -> Option<u64> {
-        Some(indexed_metadata::change_hash(&self.metadata))
-    }
 }
 
 #[cfg(test)]

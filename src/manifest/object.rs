@@ -17,7 +17,7 @@ use crate::document::finding::{Code, Finding, Severity, join_within, quoted};
 use crate::document::json_path;
 use crate::domain::admission::read;
 use crate::domain::admission::rules::{self, Problem};
-use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROMPT, OF_PROVIDER, OF_WORKFLOW, is_ours, unknown};
+use crate::domain::annotations::{is_ours, unknown};
 use crate::domain::policies::is_generated_object;
 use crate::text::is_label;
 use crate::text::similar::nearest;
@@ -94,13 +94,6 @@ pub(super) fn unknown_kind(document: &Document<'_>, finding: Finding, at: &str) 
 pub(super) fn validate_other(kind: Kind, document: &Document<'_>, object: &Value, at: &str, catalog: &Catalog) -> Report {
     let mut report = Report::new(document.source).with(document.warnings(at)).with(document.words(at));
     report.kind = kind;
-    let known: &[&str] = match kind {
-        Kind::N8nInstance => OF_INSTANCE,
-        Kind::N8nCredential => OF_CREDENTIAL,
-        Kind::ModelProvider => OF_PROVIDER,
-        Kind::WorkflowPrompt => OF_PROMPT,
-        _ => &[],
-    };
     let mut findings = schema::check(kind, object);
     if !findings.iter().any(Finding::is_error) {
         let (certain, doubtful): (Vec<_>, Vec<_>) = problems(kind, object, catalog).into_iter().partition(|(certain, _)| *certain);
@@ -111,7 +104,7 @@ pub(super) fn validate_other(kind: Kind, document: &Document<'_>, object: &Value
             findings.extend((!messages.is_empty()).then_some(Finding { severity, ..finding }));
         }
     }
-    findings.extend(metadata(object, known, &mut report));
+    findings.extend(metadata(object, &mut report));
     let placed: Vec<_> = findings.into_iter().map(|finding| document.place(finding, at)).collect();
     report.with(placed)
 }
@@ -144,7 +137,7 @@ pub(super) fn validate_workflow(
 ) -> (Report, Option<Pending>, Option<Member>) {
     let mut report = Report { namespace: text(object, "namespace"), ..Report::new(document.source) };
     let mut findings = schema::check(Kind::Workflow, object);
-    findings.extend(metadata(object, OF_WORKFLOW, &mut report));
+    findings.extend(metadata(object, &mut report));
     let spec = match serde_json::from_value::<Workflow>(object.clone()) {
         Ok(workflow) => Some(Box::new(workflow.spec)),
         Err(error) => {
@@ -189,7 +182,7 @@ pub(super) fn validate_workflow(
 }
 
 /// Returns the findings on an object's metadata. Adds the codes that an annotation silences to the report.
-fn metadata(object: &Value, known: &[&str], report: &mut Report) -> Vec<Finding> {
+fn metadata(object: &Value, report: &mut Report) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut wrong = |at: String, message: String| findings.push(Finding::error(Code::ManifestInvalid, at, message));
     let metadata = &object["metadata"];
@@ -211,10 +204,11 @@ fn metadata(object: &Value, known: &[&str], report: &mut Report) -> Vec<Finding>
         let at = json_path::key("metadata.annotations", key);
         Finding { severity: Severity::Warning, ..Finding::error(Code::ManifestInvalid, at, message) }
     };
+    let kind = object["kind"].as_str().unwrap_or_default();
     let ours = metadata["annotations"].as_object().into_iter().flatten().filter(|(key, _)| is_ours(key));
     for (key, value) in ours {
         let alone = BTreeMap::from([(key.clone(), String::new())]);
-        findings.extend(unknown(Some(&alone), known).map(|message| doubtful(key, message)));
+        findings.extend(unknown(Some(&alone), kind).map(|message| doubtful(key, message)));
         if let Some(text) = value.as_str().filter(|_| key == annotation::IGNORE_FINDINGS) {
             let (silenced, wrong) = Pattern::parse_known(text);
             report.silenced = silenced;

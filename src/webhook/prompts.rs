@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::api::annotation;
 use crate::api::prompt::WorkflowPrompt;
 use crate::domain::admission::{AdmissionOperation, AdmissionResponse, Request, read};
-use crate::domain::annotations::{OF_PROMPT, unknown};
+use crate::domain::annotations::unknown;
 use crate::manifest::never_worked_on;
 
 /// Reports whether an update of the object itself changes its answers, which may be all that it changes.
@@ -25,9 +25,10 @@ pub fn prompt(object: &Value) -> AdmissionResponse {
     };
     match never_worked_on(&prompt) {
         Some(message) => AdmissionResponse::denied(message),
-        None => {
-            AdmissionResponse { denied: None, warnings: unknown(prompt.metadata.annotations.as_ref(), OF_PROMPT).into_iter().collect() }
-        }
+        None => AdmissionResponse {
+            denied: None,
+            warnings: unknown(prompt.metadata.annotations.as_ref(), "WorkflowPrompt").into_iter().collect(),
+        },
     }
 }
 

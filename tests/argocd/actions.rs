@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use weirkeeper::api::crds;
-use weirkeeper::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROMPT, OF_PROVIDER, OF_WORKFLOW};
+use weirkeeper::domain::annotations::known;
 
 use crate::lua::Customizations;
 
@@ -58,13 +58,7 @@ fn the_config_map_has_a_health_check_for_each_kind_and_actions_where_a_kind_has_
 fn an_action_changes_one_annotation_that_the_operator_knows_and_nothing_of_the_definition() {
     let customizations = Customizations::installed();
     for object in examples() {
-        let known = match object["kind"].as_str() {
-            Some("Workflow") => OF_WORKFLOW,
-            Some("ModelProvider") => OF_PROVIDER,
-            Some("WorkflowPrompt") => OF_PROMPT,
-            Some("N8nCredential") => OF_CREDENTIAL,
-            _ => OF_INSTANCE,
-        };
+        let known = known(object["kind"].as_str().unwrap());
         for action in customizations.actions(&object).into_keys().filter(|action| !["suspend", "resume", "unpin"].contains(&&**action)) {
             let patch = customizations.act(&object, &action, &[]).unwrap().expect("a change");
             let annotations = patch["metadata"]["annotations"].as_object().expect("annotations");

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use weirkeeper::api::condition::{Condition, ConditionStatus, ConditionType, ConditionUpdate};
 use weirkeeper::api::crds;
-use weirkeeper::api::policy::{WorkflowPolicySpec, WorkflowPolicyStatus};
+use weirkeeper::api::policy::WorkflowPolicySpec;
 use weirkeeper::api::reason::Reason;
 use weirkeeper::catalog::Catalog;
 use weirkeeper::domain::conditions::{Found, Outcome, conditions};
 use weirkeeper::domain::error::ReconcileError;
-use weirkeeper::domain::policy_status::status_of;
+use weirkeeper::domain::policy_status::result;
 
 use crate::lua::{Customizations, Health};
 
@@ -142,12 +142,8 @@ fn an_instance_that_cannot_be_asked_is_progressing_and_a_workflow_stays_healthy_
 
 #[test]
 fn a_policy_is_healthy_or_degraded_as_its_status_says() {
-    let of = |rules: Result<WorkflowPolicySpec, String>| {
-        let status = status_of(&WorkflowPolicyStatus::default(), &rules, (GENERATION, 1), Catalog::embedded(), NOW);
-        let mut policy = object("WorkflowPolicy", &[]);
-        policy["status"] = serde_json::to_value(status).unwrap();
-        Customizations::installed().health(&policy)
-    };
+    let of =
+        |rules: Result<WorkflowPolicySpec, String>| health_of("WorkflowPolicy", result(&rules, Catalog::embedded()).outcome, Vec::new());
     assert_eq!(of(Ok(WorkflowPolicySpec::default())).status, "Healthy");
     let unreadable = of(Err("unknown field `x`".to_owned()));
     assert_eq!(unreadable.status, "Degraded");

@@ -86,6 +86,6 @@ impl Context {
     pub fn forget_credential(&self, uid: &str) {
         self.count_credential(uid, None);
         self.credential_reservations.release(uid);
-        self.forget_instance(uid);
+        self.forget_reconciled(uid);
     }
 }

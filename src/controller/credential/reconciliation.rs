@@ -18,6 +18,7 @@ use crate::controller::runtime::slots::Slot;
 use crate::domain::credential::confidential::Confidential;
 use crate::domain::credential::mark::CredentialMark;
 use crate::domain::error::ReconcileError;
+use crate::domain::status::Status;
 use crate::domain::status_bounds;
 use crate::http::boot_clock;
 
@@ -176,10 +177,8 @@ impl<'a> Reconciliation<'a> {
     }
 
     async fn write_status(&mut self) -> Result<(), kube::Error> {
-        status_bounds::fit_credential(&mut self.status);
-        let messages = self.status.conditions.iter_mut().map(|condition| &mut condition.message);
-        let test = self.status.test.iter_mut().filter_map(|test| test.message.as_mut());
-        self.ctx.connections.hide_keys(messages.chain(&mut self.status.summary).chain(test));
+        self.status.fit();
+        self.ctx.hide_keys(self.status.texts());
         self.saved.write(&self.ctx.client, &self.ctx.metrics.writes, &self.credential, &self.status).await.map(drop)
     }
 }

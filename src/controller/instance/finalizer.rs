@@ -4,29 +4,19 @@ use std::time::Duration;
 
 use kube::Resource;
 use kube::api::ObjectMeta;
-use tracing::warn;
 
 use crate::api::INSTANCE_FINALIZER;
 use crate::api::instance::N8nInstance;
 use crate::api::reason::Reason;
 use crate::controller::context::Context;
 use crate::controller::runtime::reconcile::Ended;
-use crate::kubernetes::objects;
 
 /// Removes the finalizer once no Workflow or N8nCredential needs the connection.
 pub(super) async fn remove(ctx: &Context, instance: &N8nInstance) -> Ended {
     if is_needed(ctx, instance.meta()) {
         return Ended::again_in(Reason::Deleting, Duration::from_secs(1));
     }
-    match objects::set_finalizer(&ctx.client, instance, INSTANCE_FINALIZER, false).await {
-        Ok(_) => Ended::for_good(Reason::Cleaned),
-        Err(failed) => {
-            if !objects::is_gone(&failed) && !objects::is_conflict(&failed) {
-                warn!(error = %failed, "cannot remove the finalizer");
-            }
-            Ended::again_in(Reason::RequestFailed, Duration::from_millis(500))
-        }
-    }
+    ctx.end_deletion(instance, INSTANCE_FINALIZER, Reason::Cleaned, || ()).await
 }
 
 /// Reports whether Workflows and N8nCredentials that are being deleted still need the connection, and may still wait for it.

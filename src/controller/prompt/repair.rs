@@ -1,7 +1,6 @@
 //! A deployed workflow that fails its health check: what failed is looked up in n8n once, and becomes a part of what is asked for.
 
 use jiff::{SignedDuration, Timestamp};
-use kube::runtime::events::EventType;
 
 use super::Reconciliation;
 use super::facts::Facts;
@@ -14,6 +13,7 @@ use crate::domain::prompt::made::{is_made_by, workflow_object};
 use crate::domain::prompt::repair::{Due, Failed, failed_version, works};
 use crate::domain::prompt::shape;
 use crate::domain::remote::ExecutionStatus;
+use crate::domain::transitions::Turn;
 use crate::n8n::{ExecutionQuery, FailedRun};
 
 /// Time before a version was accepted, and after it failed, within which its executions are looked for: clocks differ.
@@ -28,7 +28,7 @@ impl Reconciliation<'_> {
         if works(workflow) {
             if self.status.withdraw_repair() {
                 let note = "the workflow works again: the repair that was proposed is withdrawn";
-                self.reached.push((EventType::Normal, Reason::Succeeded, note.to_owned()));
+                self.reached.push(Turn::normal(Reason::Succeeded, note));
             }
             return Ok(());
         }
@@ -47,7 +47,7 @@ impl Reconciliation<'_> {
         let at = failed.node.as_ref().map_or_else(String::new, |node| format!(" at node {node}"));
         let note = format!("the deployed workflow failed its health check{at}; a repair is generated: {}", failed.message);
         self.status.record_repair(&plain, failed, Timestamp::now());
-        self.reached.push((EventType::Warning, Reason::RepairPending, note));
+        self.reached.push(Turn { warning: true, reason: Reason::RepairPending, note });
         Ok(())
     }
 

@@ -25,7 +25,7 @@ async fn follow_prompts(ctx: &Context) {
         if let Ok(Event::Delete(prompt)) = event {
             let uid = prompt.metadata.uid.as_deref().unwrap_or_default();
             ctx.models.forget_prompt(uid);
-            ctx.forget_instance(uid);
+            ctx.forget_reconciled(uid);
         }
     }
 }

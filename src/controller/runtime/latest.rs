@@ -1,4 +1,6 @@
-//! The head of every reconciliation: the object as it is now, with the finalizer.
+//! The object as it is now, and its end.
+
+use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Client, Resource};
@@ -25,19 +27,14 @@ where
     }
 }
 
-/// Returns how a reconciliation ends that could not add the finalizer.
-pub fn without_finalizer(error: &kube::Error) -> Ended {
-    if objects::is_gone(error) || objects::is_conflict(error) {
-        return Ended::again_in(Reason::Progressing, std::time::Duration::from_millis(50));
-    }
-    warn!(%error, "cannot add the finalizer");
-    Ended::failed(Reason::RequestFailed)
-}
-
 /// Returns how a reconciliation ends whose status could not be written.
 pub fn unwritten(error: &kube::Error) -> Ended {
     if objects::is_gone(error) {
         return Ended::for_good(Reason::Cleaned);
+    }
+    // Another writer was first.
+    if objects::is_conflict(error) {
+        return Ended::again_in(Reason::Progressing, Duration::from_millis(100));
     }
     warn!(%error, "cannot write the status");
     Ended::failed(Reason::RequestFailed)

@@ -11,7 +11,7 @@ use tracing::{Span, error, warn};
 
 use super::backoffs::Backoffs;
 use super::liveness::Liveness;
-use crate::api::reason::Reason;
+use crate::api::reason::{Class, Reason};
 use crate::domain::backoff;
 use crate::domain::conditions::Outcome;
 use crate::domain::error::ReconcileError;
@@ -50,6 +50,17 @@ impl Ended {
                 Self { reason: *reason, next: Next::Backoff { asked: *retry_after, longest: backoff::LONGEST_PAUSE } }
             }
             Outcome::Suspended { .. } => Self::for_good(Reason::Suspended),
+        }
+    }
+
+    /// Returns the result of a reconciliation that checks a server. One that is temporarily not available is tried again after `outage` at most.
+    pub fn of_check(outcome: &Outcome, interval: Duration, outage: Duration) -> Self {
+        let ended = Self::of(outcome, interval);
+        match (outcome, ended.next) {
+            (Outcome::Failed(error), Next::Backoff { asked, .. }) if error.class == Class::Transient => {
+                Self { next: Next::Backoff { asked, longest: outage }, ..ended }
+            }
+            _ => ended,
         }
     }
 

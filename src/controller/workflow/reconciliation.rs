@@ -28,7 +28,8 @@ use crate::domain::status_record::StatusRecord;
 use crate::domain::sweep::Fingerprint;
 use crate::domain::urgency::Urgency;
 use crate::http::boot_clock;
-use crate::kubernetes::{indexed_metadata, objects, revisions};
+use crate::kubernetes::indexed_metadata::change_hash;
+use crate::kubernetes::{objects, revisions};
 use crate::validator::rules::Pattern;
 
 /// State of one reconciliation of a Workflow.
@@ -169,10 +170,8 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// Returns the hash of the parts of the object that a reconciliation reacts to, as they were read.
-    pub(super) fn change_hash(&self) -> u64 {
-        let mut metadata = self.workflow.metadata.clone();
-        indexed_metadata::slim(&mut metadata);
-        indexed_metadata::change_hash(&metadata)
+    pub(super) fn change_hash(&self) -> Option<u64> {
+        change_hash(&self.workflow)
     }
 
     /// Returns the connection of the object's instance, if the object may refer to it.
@@ -305,7 +304,7 @@ impl<'a> Reconciliation<'a> {
             self.status.record_progress(format!("version {version} is in n8n and is being verified"));
         }
         let mut dropped = self.status.fit();
-        self.ctx.connections.hide_keys(self.status.texts());
+        self.ctx.hide_keys(self.status.texts());
         if !self.saved.write(&self.ctx.client, &self.ctx.metrics.writes, &self.workflow, &self.status).await? {
             return Ok(());
         }

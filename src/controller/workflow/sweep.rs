@@ -28,6 +28,7 @@ use crate::domain::reference_cycle::CycleSearch;
 use crate::domain::route_claims::Claim;
 use crate::domain::sweep::hash;
 use crate::domain::urgency::Urgency;
+use crate::kubernetes::indexed_metadata::change_hash;
 use crate::kubernetes::objects;
 use crate::kubernetes::workflow_index::IndexedWorkflow;
 use crate::n8n::Haste;
@@ -45,7 +46,7 @@ pub(super) fn pass(ctx: &Context, indexed: &IndexedWorkflow) -> Option<Action> {
     }
     let (namespace, name) = latest.instance();
     let key = objects::key(namespace, name);
-    let due = Due { instance: &key, uid: latest.uid(), change: latest.change_hash(), interval: latest.interval() };
+    let due = Due { instance: &key, uid: latest.uid(), change: change_hash(&*latest), interval: latest.interval() };
     let now = Instant::now();
     let first = || {
         let may = latest.may_be_confirmed();
@@ -61,7 +62,7 @@ pub(super) fn covered(rec: &Reconciliation<'_>, ended: &Ended) -> Option<Covered
     let in_order = ended.reason == Reason::Succeeded && ended.next == Next::Interval(interval);
     let unfinished = rec.status.intent.is_some() || rec.status.webhooks_missing || rec.status.failed_digest.is_some();
     let (in_order, fingerprint) = (in_order && !unfinished && interval >= SHORTEST, rec.seen?);
-    in_order.then(|| Covered { fingerprint, change: Some(rec.change_hash()), confirmed: rec.started, interval })
+    in_order.then(|| Covered { fingerprint, change: rec.change_hash(), confirmed: rec.started, interval })
 }
 
 /// Reads the listings that objects wait for.
@@ -178,7 +179,7 @@ pub async fn evaluate(ctx: &Context, connection: &Connection, listing: &Listing)
             && health_stands(ctx, indexed, shown_id, executions.as_deref());
         let as_expected = match expected {
             Expected::Fingerprint(fingerprint, change) => {
-                fingerprint == shown.fingerprint && change == indexed.change_hash() && credentials_stand(indexed)
+                fingerprint == shown.fingerprint && change == change_hash(&**indexed) && credentials_stand(indexed)
             }
             Expected::Status => indexed.confirmed_by(shown, &ctx.cluster) && depends_on_the_same(indexed),
         };
@@ -188,7 +189,7 @@ pub async fn evaluate(ctx: &Context, connection: &Connection, listing: &Listing)
         if expected == Expected::Status {
             first.push(indexed.clone());
         }
-        let (fingerprint, change, interval) = (shown.fingerprint, indexed.change_hash(), indexed.interval());
+        let (fingerprint, change, interval) = (shown.fingerprint, change_hash(&**indexed), indexed.interval());
         Some(Covered { fingerprint, change, confirmed: listing.began, interval })
     };
     let result = ctx.sweeps.evaluate(&key, listing, confirms);

@@ -1,6 +1,6 @@
 //! Objects without a definition: what their CRDs cannot express.
 
-use kube::ResourceExt;
+use kube::Resource;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
@@ -13,7 +13,7 @@ use crate::api::provider::{ModelProvider, ModelProviderSpec};
 use crate::api::quota::WorkflowQuota;
 use crate::catalog::Catalog;
 use crate::document::finding::quoted;
-use crate::domain::annotations::{OF_CREDENTIAL, OF_INSTANCE, OF_PROVIDER, unknown};
+use crate::domain::annotations::unknown;
 use crate::validator::policy::{contradictions, doubts};
 
 /// A problem of an object: true if it is certain, and so denied at apply, else a warning.
@@ -21,32 +21,31 @@ pub type Problem = (bool, String);
 
 /// Examines an N8nInstance.
 pub fn instance(object: &Value) -> AdmissionResponse {
-    examine::<N8nInstance>(object, OF_INSTANCE, |instance| of_instance(&instance.spec))
+    examine::<N8nInstance>(object, |instance| of_instance(&instance.spec))
 }
 
 /// Examines an N8nCredential.
 pub fn credential(object: &Value) -> AdmissionResponse {
-    examine::<N8nCredential>(object, OF_CREDENTIAL, |credential| of_credential(&credential.spec))
+    examine::<N8nCredential>(object, |credential| of_credential(&credential.spec))
 }
 
 /// Examines a ModelProvider.
 pub fn provider(object: &Value) -> AdmissionResponse {
-    examine::<ModelProvider>(object, OF_PROVIDER, |provider| of_provider(&provider.spec))
+    examine::<ModelProvider>(object, |provider| of_provider(&provider.spec))
 }
 
 /// Examines a WorkflowPolicy.
 pub fn policy(object: &Value, catalog: &Catalog) -> AdmissionResponse {
-    examine::<WorkflowPolicy>(object, &[], |policy| of_policy(&policy.spec, catalog))
+    examine::<WorkflowPolicy>(object, |policy| of_policy(&policy.spec, catalog))
 }
 
 /// Examines a WorkflowQuota. One that cannot be read would stop every increase in its namespace.
 pub fn quota(object: &Value) -> AdmissionResponse {
-    examine::<WorkflowQuota>(object, &[], |_| Vec::new())
+    examine::<WorkflowQuota>(object, |_| Vec::new())
 }
 
-fn examine<K: ResourceExt + DeserializeOwned>(
+fn examine<K: Resource<DynamicType = ()> + DeserializeOwned>(
     object: &Value,
-    known: &[&str],
     problems: impl FnOnce(&K) -> Vec<Problem>,
 ) -> AdmissionResponse {
     let read = match read::<K>(object) {
@@ -54,7 +53,7 @@ fn examine<K: ResourceExt + DeserializeOwned>(
         Err(message) => return AdmissionResponse::denied(message),
     };
     let mut problems = problems(&read);
-    problems.extend(unknown(Some(read.annotations()), known).map(|message| (false, message)));
+    problems.extend(unknown(read.meta().annotations.as_ref(), &K::kind(&())).map(|message| (false, message)));
     AdmissionResponse::of(problems)
 }
 

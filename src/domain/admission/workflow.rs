@@ -9,7 +9,7 @@ use super::{AdmissionOperation, AdmissionResponse, MESSAGE_CHARS, Request, read}
 use crate::api::workflow::{LARGEST_INLINE, Workflow};
 use crate::document::definition::Definition;
 use crate::document::finding::{Finding, Severity, join_within, summarise};
-use crate::domain::annotations::{OF_WORKFLOW, silenced, unknown};
+use crate::domain::annotations::{silenced, unknown};
 use crate::domain::credential_limits::{self, limits_of};
 use crate::domain::credential_ref::NamedCredential;
 use crate::domain::validation::{ValidationContext, examine};
@@ -65,7 +65,7 @@ pub fn workflow(request: &Request, facts: &WorkflowFacts<'_>) -> AdmissionRespon
     // The change is kept, and deployed by itself when the day is over.
     problems.others.extend(facts.used_up.iter().filter(|_| changed).map(|used_up| (false, used_up.clone())));
     problems.others.extend(facts.exceeded.iter().map(|exceeded| (true, exceeded.clone())));
-    problems.others.extend(unknown(new.metadata.annotations.as_ref(), OF_WORKFLOW).map(|message| (false, message)));
+    problems.others.extend(unknown(new.metadata.annotations.as_ref(), "Workflow").map(|message| (false, message)));
     problems.review(accepted)
 }
 

@@ -31,11 +31,11 @@ fn edits_start_a_reconciliation_and_writes_of_status_or_finalizer_do_not() {
     let before = indexed(json!({ "observedGeneration": 1 }));
     let mut after = indexed(json!({ "observedGeneration": 2, "n8nWorkflowId": "w" }));
     after.metadata.finalizers = Some(vec![crate::api::WORKFLOW_FINALIZER.to_owned()]);
-    assert_eq!(before.change_hash(), after.change_hash());
+    assert_eq!(indexed_metadata::change_hash(&before), indexed_metadata::change_hash(&after));
     assert_eq!(before.metadata.annotations.as_ref().unwrap().len(), 1);
     assert_eq!(after.instance(), ("n", "main"));
     after.metadata.generation = Some(3);
-    assert_ne!(before.change_hash(), after.change_hash());
+    assert_ne!(indexed_metadata::change_hash(&before), indexed_metadata::change_hash(&after));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Deletion in unusual states: another n8n responds, copies exist, objects cannot be read, n8n responds late.
 
+use std::time::Duration;
+
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -108,6 +110,12 @@ async fn objects_that_cannot_be_decoded_are_cleaned_up() {
     applied(&world, "b", json!({})).await;
     patch_status(&world, "Workflow", "b", json!({ "publishedAt": BEYOND })).await;
     patch_status(&world, "N8nInstance", "main", json!({ "identityAcceptedAt": BEYOND })).await;
+    let unreadable = |object: &Value| condition(object, "Ready")["reason"] == "UnreadableObject";
+    let reported = world.until_kind("N8nInstance", "main", "it says that it does not fit its kind", unreadable).await;
+    world.until_event("main", "UnreadableObject", "the object does not fit the kind N8nInstance").await;
+    // It is written once, although the status stays unreadable.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(world.get_kind("N8nInstance", "main").await["status"]["conditions"], reported["status"]["conditions"]);
     standin.stop();
     start_deleting(&world, "N8nInstance", "main").await;
     start_deleting(&world, "Workflow", "b").await;
