@@ -34,6 +34,11 @@ impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
+
+    /// Reports whether n8n refused the request because it had no connection to its database, as a busy machine makes it believe.
+    fn lacks_database(&self) -> bool {
+        self.status == 503 && self.text.contains("Database is not ready!")
+    }
 }
 
 impl N8n {
@@ -44,14 +49,23 @@ impl N8n {
         Self { url: url.to_owned(), webhooks: crate::harness::stack::webhook_url(url), key: key.to_owned(), http }
     }
 
+    /// Calls the API, again if n8n had no database: then it did nothing.
     pub async fn api(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self.http.request(method, format!("{}/api/v1{path}", self.url)).header("X-N8N-API-KEY", &self.key);
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let answer = request.send().await.expect("n8n answers");
-        Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") }
+        let started = Instant::now();
+        loop {
+            let answer = request.try_clone().expect("a body that is in memory").send().await.expect("n8n answers");
+            let answer = Answer { status: answer.status().as_u16(), text: answer.text().await.expect("a whole answer") };
+            if !answer.lacks_database() || started.elapsed() > PATIENCE {
+                return answer;
+            }
+            say(&format!("n8n had no database for a call of {path}"));
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Sends text unchanged: n8n can hold content that a [`Value`] cannot.
@@ -172,7 +186,7 @@ impl N8n {
     }
 
     /// Calls a production webhook. With workers, n8n occasionally loses a response: the execution succeeds and its caller waits for ever.
-    /// In that case the call is repeated, which is printed.
+    /// In that case, and if n8n had no database, the call is repeated, which is printed.
     pub async fn webhook(&self, method: &str, path: &str) -> Answer {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let url = format!("{}/webhook/{path}", self.webhooks);
@@ -187,6 +201,10 @@ impl N8n {
             match answered.await {
                 Err(error) if error.is_timeout() && started.elapsed() < PATIENCE => {
                     say(&format!("n8n did not answer a call of /webhook/{path}"))
+                }
+                Ok(answer) if answer.lacks_database() && started.elapsed() < PATIENCE => {
+                    say(&format!("n8n had no database for a call of /webhook/{path}"));
+                    tokio::time::sleep(LOOK_AGAIN).await;
                 }
                 answer => return answer.expect("n8n answers"),
             }
