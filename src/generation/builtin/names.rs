@@ -59,7 +59,7 @@ pub(super) fn name(items: &[Item], at: usize, plain: bool) -> Option<(String, us
     }
     let noun = plain && item.noun.is_some();
     let ordinary = item.plain || item.service.is_some() || is_event_word(&item.word) && !noun || item.among(CONTENTS);
-    if single && ordinary && !(called == 1 && !item.plain) {
+    if single && ordinary && (called != 1 || item.plain) {
         return None;
     }
     let proper = item.name || text.contains(['_', '-', '/']) || item.noun.is_none() && item.act.is_none() || called == 1;

@@ -106,7 +106,7 @@ impl Found {
                 // `um 17.30 Uhr`.
                 Kind::Number(_) if clock && dotted(&item.text).is_some() => dotted(&item.text),
                 // `at nine`.
-                Kind::Word if placed && !next.is_some_and(|next| of(UNITS, next).is_some()) => word_hour(item),
+                Kind::Word if placed && next.is_none_or(|next| of(UNITS, next).is_none()) => word_hour(item),
                 _ => None,
             };
             if let Some(time) = time {
