@@ -39,13 +39,19 @@ pub(super) fn find_start(clauses: &mut Vec<Clause>, lexicon: &Lexicon, scheduled
             }
             Role::Otherwise => {}
             Role::Step => {
-                if let Some((event, rest)) = from_step(clause, lexicon, scheduled, at) {
+                if let Some((mut event, rest)) = from_step(clause, lexicon, scheduled, at) {
                     let strong = event.role == Role::Start;
                     if strong {
                         match rest {
                             Some(items) => clauses[at].items = items,
                             None => drop(clauses.remove(at)),
                         }
+                        // `we get orders in an IMAP mailbox; for each new mail …` says it twice.
+                        let again = |clause: &mut Clause| {
+                            clause.role == Role::Start && starts::detect(&clause.items, lexicon).as_ref() == Some(&event.start)
+                        };
+                        let again: Vec<Clause> = clauses.extract_if(at.., again).collect();
+                        event.items.extend(again.into_iter().flat_map(|clause| clause.items));
                         return Some(event);
                     }
                     if weak.is_none() {
@@ -134,7 +140,13 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
     let acts: Vec<Act> = verbs.iter().filter_map(|at| items[*at].act).collect();
     let takes_in = items.iter().take(2).any(|item| item.is(&["we", "i", "people", "customers", "users", "ich", "wir", "nous", "je"]));
     let gets = is(&["get", "receive", "mention", "mentions", "bekommen", "erhalten", "recevons", "recibimos"]);
-    if takes_in && gets && !scheduled && acts.len() <= 1 && !matches!(start, Start::Manual | Start::Schedule(_)) {
+    // `suppliers send us orders by mail` asks for no mail.
+    let sent_to_us = items.windows(3).any(|three| {
+        let [who, verb, us] = three else { return false };
+        who.kind == Kind::Word && !who.plain && !who.is_verb && verb.is_verb && verb.among(SENDS) && us.among("us me uns mir nous nos")
+    });
+    let arrives = takes_in && gets || sent_to_us;
+    if arrives && !scheduled && acts.len() <= 1 && !matches!(start, Start::Manual | Start::Schedule(_)) {
         return Some((event(start, items, Role::Start, false), None));
     }
     // `receive bookings of Calendly`, `I have a folder on Google Drive where invoices arrive`
@@ -246,6 +258,9 @@ pub(super) fn conditions_first(clauses: &mut [Clause]) {
         }
     }
 }
+
+/// Verbs of which the one who writes the prompt is the recipient.
+const SENDS: &str = "send sends mail mails email emails post posts forward forwards upload uploads schicken schickt senden sendet envoient envoie envian envia";
 
 /// Returns the items of a start with those of the prompt that say what its data has.
 pub(super) fn with_details(start: &[Item], items: &[Item], kind: &Start) -> Vec<Item> {

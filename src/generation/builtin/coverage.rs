@@ -131,7 +131,9 @@ pub(super) fn strangers(flow: &mut Flow<'_>, items: &[Item], used: &BTreeSet<usi
             continue;
         }
         content += 1;
-        let known = item.act.is_some() || item.noun.is_some() || clauses::is_event_word(&item.word) || is_format(&item.word);
+        // `the attached XML`, where attachments are downloaded.
+        let attached = item.among("attached angehangte angehangten jointe jointes adjunto adjuntos") && written.contains("attachment");
+        let known = item.act.is_some() || item.noun.is_some() || clauses::is_event_word(&item.word) || is_format(&item.word) || attached;
         if known || item.number().is_some() || item.text.len() > 2 && written.contains(&item.text.to_lowercase()) {
             continue;
         }
