@@ -97,7 +97,7 @@ const RULES: &[(&str, &str, &str)] = &[
     ("rabbitmq", "", r#"{"queue": "?rabbitmq-queue"}"#),
 ];
 
-/// Actions by which one event of a service is told from others: the event (empty: all of the service), the words of the prompt (none: always), and the value.
+/// Actions by which one event of a service differs from others: the event (empty: all of the service), the words of the prompt (none: always), and the value.
 const ACTIONS: &[(&str, &str, &str, &str)] = &[
     ("github", "issues", "closed closes geschlossen fermee cerrada", "closed"),
     ("github", "issues", "reopened", "reopened"),
