@@ -101,16 +101,17 @@ pub trait Status: Clone + Default + Serialize + DeserializeOwned {
     }
 }
 
-impl Status for WorkflowStatus {
-    fn common(&mut self) -> Common<'_> {
-        Common {
-            summary: Some(&mut self.summary),
-            unverified_since: Some(&mut self.unverified_since),
-            last_handled_requested_at: Some(&mut self.last_handled_requested_at),
-            last_handled_reset_at: Some(&mut self.last_handled_reset_at),
-            ..Common::new(&mut self.observed_generation, &mut self.conditions)
+/// Names the common fields that a kind has beside the conditions and their generation.
+macro_rules! common {
+    ($($field:ident),*) => {
+        fn common(&mut self) -> Common<'_> {
+            Common { $($field: Some(&mut self.$field),)* ..Common::new(&mut self.observed_generation, &mut self.conditions) }
         }
-    }
+    };
+}
+
+impl Status for WorkflowStatus {
+    common!(summary, unverified_since, last_handled_requested_at, last_handled_reset_at);
 
     fn texts(&mut self) -> Vec<&mut String> {
         let conditions = self.conditions.iter_mut().map(|condition| &mut condition.message);
@@ -122,15 +123,7 @@ impl Status for WorkflowStatus {
 }
 
 impl Status for N8nInstanceStatus {
-    fn common(&mut self) -> Common<'_> {
-        Common {
-            summary: Some(&mut self.summary),
-            unverified_since: Some(&mut self.unverified_since),
-            last_handled_requested_at: Some(&mut self.last_handled_requested_at),
-            last_handled_reset_at: Some(&mut self.last_handled_reset_at),
-            ..Common::new(&mut self.observed_generation, &mut self.conditions)
-        }
-    }
+    common!(summary, unverified_since, last_handled_requested_at, last_handled_reset_at);
 
     fn fit_own(&mut self) {
         status_bounds::fit_instance(self);
@@ -138,14 +131,7 @@ impl Status for N8nInstanceStatus {
 }
 
 impl Status for N8nCredentialStatus {
-    fn common(&mut self) -> Common<'_> {
-        Common {
-            summary: Some(&mut self.summary),
-            unverified_since: Some(&mut self.unverified_since),
-            last_handled_requested_at: Some(&mut self.last_handled_requested_at),
-            ..Common::new(&mut self.observed_generation, &mut self.conditions)
-        }
-    }
+    common!(summary, unverified_since, last_handled_requested_at);
 
     fn fit_own(&mut self) {
         status_bounds::fit_credential(self);
@@ -161,15 +147,7 @@ impl Status for N8nCredentialStatus {
 impl Status for ModelProviderStatus {
     const WHILE_UNREADABLE: &'static str = ": nobody can use it until then";
 
-    fn common(&mut self) -> Common<'_> {
-        Common {
-            summary: Some(&mut self.summary),
-            unverified_since: Some(&mut self.unverified_since),
-            last_handled_requested_at: Some(&mut self.last_handled_requested_at),
-            last_handled_reset_at: Some(&mut self.last_handled_reset_at),
-            ..Common::new(&mut self.observed_generation, &mut self.conditions)
-        }
-    }
+    common!(summary, unverified_since, last_handled_requested_at, last_handled_reset_at);
 
     fn fit_own(&mut self) {
         status_bounds::fit_provider(self);
@@ -177,35 +155,22 @@ impl Status for ModelProviderStatus {
 }
 
 impl Status for WorkflowPromptStatus {
-    fn common(&mut self) -> Common<'_> {
-        Common {
-            summary: Some(&mut self.summary),
-            last_handled_requested_at: Some(&mut self.last_handled_requested_at),
-            last_handled_reset_at: Some(&mut self.last_handled_reset_at),
-            ..Common::new(&mut self.observed_generation, &mut self.conditions)
-        }
-    }
+    common!(summary, last_handled_requested_at, last_handled_reset_at);
 }
 
 impl Status for WorkflowPolicyStatus {
-    fn common(&mut self) -> Common<'_> {
-        Common { summary: Some(&mut self.summary), ..Common::new(&mut self.observed_generation, &mut self.conditions) }
-    }
+    common!(summary);
 }
 
 impl Status for WorkflowTemplateStatus {
-    fn common(&mut self) -> Common<'_> {
-        Common::new(&mut self.observed_generation, &mut self.conditions)
-    }
+    common!();
 }
 
 impl Status for WorkflowQuotaStatus {
     const WHILE_UNREADABLE: &'static str = ": nothing is added in this namespace until then";
 
     // Its summary is the usage.
-    fn common(&mut self) -> Common<'_> {
-        Common::new(&mut self.observed_generation, &mut self.conditions)
-    }
+    common!();
 }
 
 #[cfg(test)]
