@@ -2,7 +2,7 @@
 
 use super::reading::{Item, JOINS};
 use super::tokens::Kind;
-use super::words::Act;
+use super::words::{Act, is_among};
 
 /// Part that a clause plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,7 +305,7 @@ pub(super) fn is_event_word(word: &str) -> bool {
         cree creee ajoute ajoutee arrive recu recue soumis envoye modifie supprime paye publie depose remplit rempli echoue apparait soumet recois \
         llega llegue crea cree creado anade anada recibe recibo recibido envia envie actualiza elimina publica publique paga suba sube falla falle fallan \
         aparece aparezca abra abre abierta cierra cierre rellena rellene complete entra entre";
-    EVENTS.split_whitespace().any(|event| event == word)
+    is_among(EVENTS, word)
 }
 
 /// Returns the place of the verb that begins the request of a clause, if a subject stands before it: `new rows in my sheet | should be sent`.

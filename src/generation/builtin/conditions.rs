@@ -6,6 +6,7 @@ use super::flow::Flow;
 use super::mails;
 use super::reading::Item;
 use super::tokens::Kind;
+use super::words::is_among;
 use crate::generation::compact::{Case, Condition};
 
 /// A condition.
@@ -257,7 +258,7 @@ pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
                 "temperature",
                 "number",
             ];
-            let of_record = |noun: &String| RECORDS.split_whitespace().any(|one| one == noun.as_str());
+            let of_record = |noun: &String| is_among(RECORDS, noun);
             let named = nouns.iter().rev().filter(|noun| !of_record(noun)).find(|noun| {
                 known.contains(&noun.as_str()) || flow.data.field(noun).is_some_and(|field| !field.words.iter().any(|word| word == "title"))
             });

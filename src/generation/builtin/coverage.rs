@@ -8,6 +8,7 @@ use super::reading::Item;
 use super::restrictions;
 use super::services::VENDORS;
 use super::tokens::Kind;
+use super::words::is_among;
 use super::world::{Stuck, harmless};
 
 /// Finds values of the prompt that are nowhere in the workflow.
@@ -132,7 +133,7 @@ pub(super) fn strangers(flow: &mut Flow<'_>, items: &[Item], used: &BTreeSet<usi
         }
         content += 1;
         // `the attached XML`, where attachments are downloaded.
-        let attached = item.among("attached angehangte angehangten jointe jointes adjunto adjuntos") && written.contains("attachment");
+        let attached = item.among("attached angehangte angehangten") && written.contains("attachment");
         let known = item.act.is_some() || item.noun.is_some() || clauses::is_event_word(&item.word) || is_format(&item.word) || attached;
         if known || item.number().is_some() || item.text.len() > 2 && written.contains(&item.text.to_lowercase()) {
             continue;
@@ -187,5 +188,5 @@ fn is_format(word: &str) -> bool {
     const FORMATS: &str = "csv pdf xml json html markdown xlsx excel zip eur usd euro euros dollar dollars imap smtp http https rest api sql german english french spanish \
         italian deutsch englisch francais espanol portuguese dutch urgent id ids positive negative neutral valid invalid subject german new sync rss url cv hr sms \
         gmt cet utc crm erp wikipedia calculator rechner serpapi hashtag berlin paris london madrid pipeline stage newsletter blog";
-    FORMATS.split_whitespace().any(|one| one == word)
+    is_among(FORMATS, word)
 }

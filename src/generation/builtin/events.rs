@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::operations::parts;
+use super::words::is_among;
 use crate::catalog::{Catalog, Kind, NodeVersion};
 
 /// Parameters of triggers by service: the words of which one is said (none: always), and the parameters. The first rule that fits decides.
@@ -130,23 +131,29 @@ const ACTIONS: &[(&str, &str, &str, &str)] = &[
 const MUTE: &[&str] = &["asana"];
 
 /// Words for something that happens to a record that exists.
-const OTHER: &str = "closed closes won wins lost moved moves completed finished resolved resolves solved updated changed changes modified edited deleted removed      archived cancelled canceled approved rejected overdue assigned merged reopened abandoned";
+const OTHER: &str = "closed closes won wins lost moved moves completed finished resolved resolves solved updated changed changes modified edited deleted removed \
+     archived cancelled canceled approved rejected overdue assigned merged reopened abandoned";
 
 /// Reports whether the words name a happening that a rule does not have.
 fn happens_otherwise(service: &str, rule: &str, event: Option<&str>, words: &[String]) -> bool {
-    let actions =
-        ACTIONS.iter().filter(|(key, of, ..)| *key == service && (of.is_empty() || Some(*of) == event)).map(|(_, _, list, _)| *list);
-    let known: Vec<&str> = actions.chain([rule]).flat_map(str::split_whitespace).collect();
-    words.iter().any(|word| OTHER.split_whitespace().any(|one| one == word) && !known.contains(&word.as_str()))
+    let known = |word: &str| actions(service, event).map(|(list, _)| list).chain([rule]).any(|list| is_among(list, word));
+    words.iter().any(|word| is_among(OTHER, word) && !known(word))
 }
 
 /// Returns the action that the prompt means where one event of a service is of several.
 pub(super) fn action(service: &str, event: Option<&str>, words: &[String]) -> Option<&'static str> {
-    let said = |list: &str| list.is_empty() || list.split_whitespace().any(|word| words.iter().any(|own| own == word));
-    ACTIONS
-        .iter()
-        .find(|(key, of, list, _)| *key == service && (of.is_empty() || Some(*of) == event) && said(list))
-        .map(|(.., action)| *action)
+    actions(service, event).find(|(list, _)| says(words, list)).map(|(_, action)| action)
+}
+
+/// Returns the words and the values of the actions of a service's event.
+fn actions<'e>(service: &'e str, event: Option<&'e str>) -> impl Iterator<Item = (&'static str, &'static str)> + 'e {
+    let own = ACTIONS.iter().filter(move |(key, of, ..)| *key == service && (of.is_empty() || Some(*of) == event));
+    own.map(|(_, _, list, action)| (*list, *action))
+}
+
+/// Reports whether the words of a prompt have one of a list. An empty list asks for none.
+fn says(words: &[String], list: &str) -> bool {
+    list.is_empty() || words.iter().any(|word| is_among(list, word))
 }
 
 /// Kinds of changes: words of prompts, and words of options.
@@ -178,8 +185,7 @@ pub(super) fn choose(
     if MUTE.contains(&service) {
         return None;
     }
-    let said = |list: &str| list.is_empty() || list.split_whitespace().any(|word| words.iter().any(|own| own == word));
-    let rule = RULES.iter().find(|(key, list, _)| *key == service && said(list));
+    let rule = RULES.iter().find(|(key, list, _)| *key == service && says(words, list));
     if let Some((_, list, parameters)) = rule {
         let Ok(Value::Object(parameters)) = serde_json::from_str(parameters) else { return None };
         let event = parameters.values().find_map(|value| value.as_array()?.first()?.as_str().map(str::to_owned));
@@ -199,10 +205,10 @@ pub(super) fn choose(
     }
     let chosen = CHOOSE.iter().filter_map(|name| set.get(*name)).map(Value::to_string).collect::<String>().to_lowercase();
     let meant = |word: &String| {
-        let group = CHANGES.iter().find(|(said, _)| said.split_whitespace().any(|one| one == word));
+        let group = CHANGES.iter().find(|(said, _)| is_among(said, word));
         chosen.contains(word.as_str()) || group.is_some_and(|(_, named)| named.split_whitespace().any(|one| chosen.contains(one)))
     };
-    let odd = words.iter().any(|word| OTHER.split_whitespace().any(|one| one == word) && !meant(word));
+    let odd = words.iter().any(|word| is_among(OTHER, word) && !meant(word));
     (!odd).then_some(None)
 }
 
@@ -220,10 +226,9 @@ fn option(name: &str, facts: &NodeVersion, words: &[String], set: &mut Map<Strin
         let option = parts(value.as_str().unwrap_or_default());
         let noun =
             option.iter().filter(|part| words.iter().any(|word| word == *part || word.strip_suffix('s') == Some(part.as_str()))).count();
-        let change = CHANGES.iter().any(|(said, named)| {
-            let is = |list: &str, word: &str| list.split_whitespace().any(|one| one == word);
-            words.iter().any(|word| is(said, word)) && option.iter().any(|part| is(named, part))
-        });
+        let change = CHANGES
+            .iter()
+            .any(|(said, named)| words.iter().any(|word| is_among(said, word)) && option.iter().any(|part| is_among(named, part)));
         // A longer option says more than the prompt does.
         (noun * 4 + usize::from(change) * 3, std::cmp::Reverse(option.len()))
     };

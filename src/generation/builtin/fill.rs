@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::data::Data;
 use super::operations::parts;
 use super::presets::PRESETS;
+use super::words::is_among;
 use crate::catalog::{Catalog, IssueKind, Kind, NodeVersion, Parameter, filled, issues};
 
 /// Source of the values of a node.
@@ -47,10 +48,6 @@ const CHANNELS: &str = "channel channelid chatid roomid room spaceid stream stre
 /// Values that belong to an item: they come from its data, and no user could give them once for all.
 const OF_ITEM: &str = "firstname lastname givenname familyname start end date duedate amount price quantity currency total phone city \
      country zip street starttime endtime identifier requester value label";
-
-fn among(words: &str, name: &str) -> bool {
-    words.split_whitespace().any(|word| word == name)
-}
 
 /// Completes the parameters of a node. `name` is its type with resource and operation, `full` the full name of its type.
 ///
@@ -191,7 +188,7 @@ fn optional(facts: &NodeVersion, values: &Map<String, Value>, set: &mut Map<Stri
         }
         let own = facts.parameters.iter().find(|own| own.name == *name && own.kind == Kind::String && !own.no_data_expression);
         let folded = name.to_lowercase();
-        let address = among(ADDRESSES, &folded) || among(RECIPIENTS, &folded);
+        let address = is_among(ADDRESSES, &folded) || is_among(RECIPIENTS, &folded);
         if let Some(own) = own.filter(|_| address || matches!(folded.as_str(), "fromemail" | "from" | "sender" | "fromaddress")) {
             let value = if address { value_of(own, source) } else { Some(slot(source, name).into()) };
             if let Some(value) = value {
@@ -199,9 +196,9 @@ fn optional(facts: &NodeVersion, values: &Map<String, Value>, set: &mut Map<Stri
             }
             continue;
         }
-        let text = if among(TEXTS, &folded) {
+        let text = if is_among(TEXTS, &folded) {
             &source.text
-        } else if among(TITLES, &folded) {
+        } else if is_among(TITLES, &folded) {
             &source.title
         } else {
             continue;
@@ -231,23 +228,23 @@ fn value_of(parameter: &Parameter, source: &Source) -> Option<Value> {
         Kind::Collection | Kind::FixedCollection | Kind::Json => return None,
         _ => {}
     }
-    if among(CHANNELS, &folded) {
+    if is_among(CHANNELS, &folded) {
         let chat = source.chat.as_ref().map(|chat| format!("{{{{{chat}}}}}"));
         let channel = source.channel.clone();
         return Some(channel.or(chat).unwrap_or_else(|| slot(source, &parameter.name)).into());
     }
-    if among(RECIPIENTS, &folded) {
+    if is_among(RECIPIENTS, &folded) {
         let address = source.address.as_ref().map(|code| format!("{{{{{code}}}}}"));
         let chat = source.chat.as_ref().map(|chat| format!("{{{{{chat}}}}}"));
         return Some(source.recipient.clone().or(chat).or(address).unwrap_or_else(|| slot(source, "recipient")).into());
     }
-    if among(ADDRESSES, &folded) {
+    if is_among(ADDRESSES, &folded) {
         return source.address.as_ref().map(|code| format!("{{{{{code}}}}}").into());
     }
-    if among(TEXTS, &folded) {
+    if is_among(TEXTS, &folded) {
         return text(&source.text);
     }
-    if among(TITLES, &folded) {
+    if is_among(TITLES, &folded) {
         return text(&source.title);
     }
     if matches!(folded.as_str(), "query" | "searchtext" | "q" | "keyword") {
@@ -259,7 +256,7 @@ fn value_of(parameter: &Parameter, source: &Source) -> Option<Value> {
     if folded.starts_with("binary") || folded == "inputdatafieldname" {
         return source.data.binary.clone().map(Value::from);
     }
-    if among(OF_ITEM, &folded) || parameter.kind == Kind::DateTime {
+    if is_among(OF_ITEM, &folded) || parameter.kind == Kind::DateTime {
         let word = match folded.as_str() {
             "lastname" | "familyname" => "name".to_owned(),
             _ => parts(&parameter.name).concat(),

@@ -36,6 +36,11 @@ pub(super) struct Flow<'c> {
     pub collected: Option<String>,
 }
 
+/// Returns the node of an output: `if` of `if.true`.
+pub(super) fn node_of(output: &str) -> &str {
+    output.split_once('.').map_or(output, |(node, _)| node)
+}
+
 impl<'c> Flow<'c> {
     pub(super) fn new(catalog: &'c Catalog, lexicon: &'c Lexicon) -> Self {
         Self {
@@ -91,40 +96,36 @@ impl<'c> Flow<'c> {
             matches!(kind, Some("filter" | "if" | "limit" | "removeDuplicates" | "sort" | "wait" | "sentimentAnalysis"))
         };
         // From the end of the branch back to the holder: each node with the output that leads to it.
-        let mut path: Vec<String> = Vec::new();
-        let mut from = self.tail.clone();
-        loop {
-            let own = from.split('.').next().unwrap_or_default().to_owned();
+        let mut path = vec![self.tail.as_str()];
+        while let Some(from) = path.last().copied().map(node_of).filter(|own| *own != holder).and_then(|own| self.leading_to(own).next())
+            && path.len() <= self.nodes.len()
+        {
             path.push(from);
-            if own == holder || path.len() > self.nodes.len() {
-                break;
-            }
-            let before =
-                self.edges.iter().find_map(|edge| edge.split_once('>').filter(|(_, to)| *to == own).map(|(from, _)| from.to_owned()));
-            let Some(before) = before else { break };
-            from = before;
         }
         path.reverse();
-        let own = |output: &String| output.split('.').next().unwrap_or_default().to_owned();
-        let kept = path.iter().take_while(|output| own(output) == holder || chooses(&own(output))).count();
-        if path[kept..].iter().any(|output| chooses(&own(output))) {
+        let kept = path.iter().take_while(|output| node_of(output) == holder || chooses(node_of(output))).count();
+        if path[kept..].iter().any(|output| chooses(node_of(output))) {
             return Err("the file behind a condition".to_owned());
         }
-        let source = kept.checked_sub(1).and_then(|last| path.get(last)).cloned().unwrap_or_else(|| holder.to_owned());
-        self.edges.push(format!("{source}>{id}"));
+        let source = kept.checked_sub(1).map_or(holder, |last| path[last]);
+        let edge = format!("{source}>{id}");
+        self.edges.push(edge);
         Ok(())
+    }
+
+    /// Returns the outputs that lead to a node.
+    pub(super) fn leading_to<'f>(&'f self, id: &'f str) -> impl Iterator<Item = &'f str> {
+        self.edges.iter().filter_map(move |edge| edge.split_once('>').filter(|(_, to)| *to == id).map(|(from, _)| from))
     }
 
     /// Removes a node that repeats another: a prompt may name the place of one thing twice.
     pub(super) fn drop_repeated(&mut self) {
-        let from = |flow: &Self, id: &str| -> Vec<String> {
-            flow.edges.iter().filter_map(|edge| edge.split_once('>').filter(|(_, to)| *to == id).map(|(from, _)| from.to_owned())).collect()
-        };
         let repeats = |flow: &Self, at: usize| {
             let node = &flow.nodes[at];
             let leads = flow.edges.iter().any(|edge| edge.split(['.', '>']).next() == Some(node.id.as_str()));
-            let same =
-                |other: &CompactNode| (&other.kind, &other.set) == (&node.kind, &node.set) && from(flow, &other.id) == from(flow, &node.id);
+            let same = |other: &CompactNode| {
+                (&other.kind, &other.set) == (&node.kind, &node.set) && flow.leading_to(&other.id).eq(flow.leading_to(&node.id))
+            };
             !leads && !node.set.is_empty() && flow.nodes[..at].iter().any(same)
         };
         while let Some(at) = (1..self.nodes.len()).find(|at| repeats(self, *at)) {

@@ -3,7 +3,7 @@
 use super::clauses::is_event_word;
 use super::reading::Item;
 use super::tokens::Kind;
-use super::words::Act;
+use super::words::{Act, is_among};
 
 /// A field: its label, its name, its type, and the nouns that mean it.
 pub(super) struct FormField {
@@ -34,7 +34,7 @@ const NUMBERS: &str = "amount budget rating quantity price age count betrag alte
 
 /// Returns the fields of a form. `items` describe it; `prompt` is all of the prompt, which may list the fields.
 pub(super) fn fields(items: &[Item], prompt: &[Item], words: &[String]) -> Vec<FormField> {
-    let said = |list: &str| words.iter().any(|word| list.split_whitespace().any(|one| one == word));
+    let said = |list: &str| words.iter().any(|word| is_among(list, word));
     let mut fields = listed(prompt);
     if fields.is_empty() {
         fields = KNOWN.iter().filter(|(nouns, ..)| said(nouns)).map(known).collect();
@@ -45,7 +45,7 @@ pub(super) fn fields(items: &[Item], prompt: &[Item], words: &[String]) -> Vec<F
     // Whoever sends a file with a form, or gives an address, does so in a field.
     for known_field in KNOWN.iter().filter(|(_, _, name, _)| matches!(*name, "file" | "email")) {
         let (nouns, _, name, _) = known_field;
-        let own = items.iter().any(|item| item.noun.is_some_and(|noun| nouns.split_whitespace().any(|one| one == noun)));
+        let own = items.iter().any(|item| item.noun.is_some_and(|noun| is_among(nouns, noun)));
         if own && !fields.iter().any(|field| field.name == *name || field.kind == *name) {
             fields.push(known(known_field));
         }
@@ -112,7 +112,7 @@ fn field(part: &[&Item]) -> Option<FormField> {
         return None;
     }
     let nouns: Vec<&str> = words.iter().filter_map(|item| item.noun).collect();
-    let found = KNOWN.iter().find(|(own, ..)| nouns.last().is_some_and(|noun| own.split_whitespace().any(|one| one == *noun)));
+    let found = KNOWN.iter().find(|(own, ..)| nouns.last().is_some_and(|noun| is_among(own, noun)));
     if let [_] = words[..]
         && let Some(found) = found.filter(|(_, _, name, _)| !matches!(*name, "message" | "amount"))
     {
@@ -123,10 +123,7 @@ fn field(part: &[&Item]) -> Option<FormField> {
     let label: String = text.chars().take(1).flat_map(char::to_uppercase).chain(text.chars().skip(1)).collect();
     let folded: Vec<&str> = words.iter().map(|item| item.word.as_str()).collect();
     let name = folded.join("_");
-    let is = |list: &str| {
-        folded.iter().any(|word| list.split_whitespace().any(|one| one == *word))
-            || nouns.iter().any(|noun| list.split_whitespace().any(|one| one == *noun))
-    };
+    let is = |list: &str| folded.iter().any(|word| is_among(list, word)) || nouns.iter().any(|noun| is_among(list, noun));
     let kind = if is("date") {
         "date"
     } else if is("mail") {

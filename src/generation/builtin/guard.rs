@@ -3,6 +3,7 @@
 
 use super::reading::Item;
 use super::tokens::Kind;
+use super::words::is_among;
 use crate::generation::hostile;
 use crate::validator::content::secret::holds_secret;
 use crate::validator::content::secret_kind;
@@ -70,7 +71,7 @@ pub(super) fn check(text: &str, items: &[Item]) -> Option<Refusal> {
     if let Some(host) = METADATA.iter().find(|host| lower.contains(**host)) {
         return Some(Refusal::Hostile(format!("it calls {host}, an address that gives out credentials of the machine")));
     }
-    let has = |list: &str| items.iter().any(|item| item.kind == Kind::Word && list.split_whitespace().any(|word| word == item.word));
+    let has = |list: &str| items.iter().any(|item| item.kind == Kind::Word && is_among(list, &item.word));
     let word = |words: &[&str]| items.iter().any(|item| words.contains(&item.word.as_str()));
     if names_stored_secrets(items) && has(COLLECT) && !is_backup(items) {
         return Some(Refusal::Hostile("it would send stored credentials or environment variables out of n8n".to_owned()));
@@ -113,7 +114,7 @@ pub(super) fn check(text: &str, items: &[Item]) -> Option<Refusal> {
 /// Reports whether the secrets that n8n or its machine holds are named, rather than those of somebody's own form.
 fn names_stored_secrets(items: &[Item]) -> bool {
     let word = |words: &[&str]| items.iter().position(|item| words.contains(&item.word.as_str()));
-    let secrets = items.iter().position(|item| item.kind == Kind::Word && SECRETS.split_whitespace().any(|word| word == item.word));
+    let secrets = items.iter().position(|item| item.kind == Kind::Word && is_among(SECRETS, &item.word));
     let Some(_) = secrets else { return false };
     let environment = word(&["environment", "env", "umgebungsvariablen", "variables", "environnement", "entorno"]).is_some()
         && word(&["variables", "variable", "vars", "env", "environment", "entorno", "environnement"]).is_some();

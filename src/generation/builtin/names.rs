@@ -3,6 +3,7 @@
 use super::clauses::is_event_word;
 use super::reading::Item;
 use super::tokens::Kind;
+use super::words::is_among;
 
 /// Words for places, and the word that parameters of nodes have for them.
 const PLACES: &[(&str, &str)] = &[
@@ -83,7 +84,7 @@ pub(super) fn places(items: &[Item]) -> Vec<(&'static str, String)> {
     for (at, item) in items.iter().enumerate() {
         // `S3 bucket` and `Google Drive folder` are names of services, too.
         let last = item.text.to_lowercase().rsplit(' ').next().map(str::to_owned).unwrap_or_default();
-        let named = |words: &str| item.among(words) || item.service.is_some() && words.split_whitespace().any(|word| word == last);
+        let named = |words: &str| item.among(words) || item.service.is_some() && is_among(words, &last);
         let Some((place, _)) = PLACES.iter().find(|(_, words)| named(words)) else { continue };
         let plain = PLAIN_NAMES.contains(place);
         let colon = usize::from(items.get(at + 1).is_some_and(|next| next.kind == Kind::Colon));

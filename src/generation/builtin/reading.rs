@@ -2,7 +2,7 @@
 
 use super::services::{Lexicon, Meaning};
 use super::tokens::{Kind, Token, tokens};
-use super::words::{self, Act};
+use super::words::{self, Act, is_among};
 
 /// A token, or several that name one service, with what it may mean.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Item {
 
     /// Reports whether it is one of the words, which blanks part.
     pub(super) fn among(&self, words: &str) -> bool {
-        self.kind == Kind::Word && self.service.is_none() && words.split_whitespace().any(|word| word == self.word)
+        self.kind == Kind::Word && self.service.is_none() && is_among(words, &self.word)
     }
 
     /// Reports whether it is a literal value of the user.

@@ -6,7 +6,7 @@ use super::clauses::Clause;
 use super::conditions;
 use super::drafts;
 use super::files::{self, file};
-use super::flow::Flow;
+use super::flow::{Flow, node_of};
 use super::mails;
 use super::operations::Operation;
 use super::reminders;
@@ -14,6 +14,7 @@ use super::services::Service;
 use super::sources::{counts, source};
 use super::starts::map;
 use super::tokens::Kind;
+use super::words::is_among;
 use super::world::harmless;
 use crate::generation::compact::CompactNode;
 
@@ -256,7 +257,7 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, document: bool) -> 
     let mut values: Vec<(String, String)> = Vec::new();
     for item in clause.items.iter().filter(|item| item.kind == Kind::Word && item.service.is_none() && !item.is_verb) {
         let noun = item.noun.unwrap_or(&item.word);
-        let named = PLACES.split_whitespace().any(|place| place == noun);
+        let named = is_among(PLACES, noun);
         let known = std::iter::once(&flow.data)
             .chain(flow.earlier.iter().rev())
             .find_map(|data| data.field(noun).map(|field| data.code(&field.path)));
@@ -309,14 +310,13 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, document: bool) -> 
 
 /// Reports whether the branch ends with the items of the data: at its node, or at nodes behind that which only choose among them.
 fn brings(flow: &Flow<'_>) -> bool {
-    let mut at = flow.tail.split('.').next().unwrap_or_default();
+    let mut at = node_of(&flow.tail);
     while at != flow.data.node {
         let chooses =
             |node: &&CompactNode| node.id == at && matches!(node.kind.as_str(), "removeDuplicates" | "filter" | "limit" | "sort" | "if");
         let Some(node) = flow.nodes.iter().find(chooses) else { return false };
-        let before = flow.edges.iter().find_map(|edge| edge.split_once('>').filter(|(_, to)| *to == node.id));
-        let Some((from, _)) = before else { return false };
-        at = from.split('.').next().unwrap_or_default();
+        let Some(from) = flow.leading_to(&node.id).next() else { return false };
+        at = node_of(from);
     }
     true
 }

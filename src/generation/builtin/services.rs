@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::tokens::{Kind, Token, tokens};
+use super::words::is_among;
 use crate::catalog::Catalog;
 
 /// A service, with the node types that reach it.
@@ -156,7 +157,7 @@ impl Lexicon {
         for entry in catalog.index().nodes.iter().filter(|entry| !entry.hidden || entry.name.ends_with(".twitter")) {
             let Some(short) = entry.name.strip_prefix("n8n-nodes-base.") else { continue };
             let (key, trigger) = short.strip_suffix("Trigger").map_or((short, false), |key| (key, true));
-            if OWN.split_whitespace().any(|own| own == short) && short != "twitter" {
+            if is_among(OWN, short) && short != "twitter" {
                 continue;
             }
             let at = *keys.entry(key.to_lowercase()).or_insert_with(|| {
@@ -220,15 +221,14 @@ impl Lexicon {
             words.len() <= rest.len() && words.iter().zip(rest).all(|(word, token)| *word == token.word)
         })?;
         if let [word] = words.as_slice()
-            && ORDINARY.split_whitespace().any(|own| own == word)
+            && is_among(ORDINARY, word)
             && !first.name
         {
             let before = at.checked_sub(1).map(|before| tokens[before].word.as_str()).unwrap_or_default();
             let placed = matches!(before, "to" | "in" | "into" | "on" | "from" | "via" | "by" | "with" | "an" | "a" | "our" | "my" | "per");
             let begins = at == 0 || matches!(tokens[at - 1].kind, Kind::Stop | Kind::Colon);
             let capital = first.text.starts_with(char::is_uppercase);
-            let certain = AFTER_PREPOSITION.split_whitespace().any(|own| own == word)
-                && (placed && word != "teams" || begins && capital || word == "slack");
+            let certain = is_among(AFTER_PREPOSITION, word) && (placed && word != "teams" || begins && capital || word == "slack");
             if !certain {
                 return None;
             }

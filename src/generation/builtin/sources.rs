@@ -44,14 +44,12 @@ pub(super) fn source(flow: &Flow<'_>, clause: &Clause, kind: &str, nouns: &[&str
     Source {
         text,
         title,
-        address: address.clone(),
+        address,
         recipient,
-        chat: None,
         channel: find(Kind::Channel).or_else(|| named_channel(clause)).or(chat),
         places,
         search: quoted,
         city: city(clause),
-        language: None,
         data: flow.data.clone(),
         prefix,
         ..Source::default()

@@ -79,6 +79,11 @@ fn forms(word: &str) -> Vec<String> {
     found
 }
 
+/// Reports whether a word is one of a list, which blanks part.
+pub(super) fn is_among(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|one| one == word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::reading::Item;
 use super::super::schedule_words::{DAYS, MONTHS, PARTS, SHORT_DAYS, UNITS, Unit, WORKDAYS};
 use super::super::tokens::Kind;
+use super::super::words::is_among;
 use super::{Found, of};
 
 const TO: &[&str] = &["to", "through", "thru", "till", "until", "bis", "au", "a"];
@@ -20,7 +21,7 @@ fn day(item: &Item) -> Option<u8> {
 impl Found {
     /// Reads a day with a part of it in one word: `Sonntagabend`.
     pub(super) fn day_and_part(item: &Item) -> Option<(u8, u32)> {
-        let day = |stem: &str| DAYS.iter().find(|(_, words)| words.split_whitespace().any(|word| word == stem)).map(|(day, _)| *day);
+        let day = |stem: &str| DAYS.iter().find(|(_, words)| is_among(words, stem)).map(|(day, _)| *day);
         let parts = PARTS.iter().flat_map(|(hour, words)| words.split_whitespace().map(move |word| (*hour, word)));
         parts.filter(|(_, word)| word.len() > 3).find_map(|(hour, word)| Some((day(item.word.strip_suffix(word)?)?, hour)))
     }
