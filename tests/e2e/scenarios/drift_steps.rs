@@ -129,7 +129,7 @@ async fn run(name: &str, target: &Target, interval: Duration) {
     for round in 0..rounds {
         let mut dice = Dice(seed.wrapping_add(round).max(1));
         // All were confirmed at least once since they were Ready.
-        tokio::time::sleep(interval + SLACK / 8).await;
+        tokio::time::sleep(interval + Duration::from_secs(5)).await;
         let mut deleted = 0;
         let plans: Vec<(u64, Vec<Step>)> = subjects[..CHANGED]
             .iter()
