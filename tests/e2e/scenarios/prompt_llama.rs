@@ -11,7 +11,7 @@ use crate::harness::stack::say;
 use crate::harness::world::{World, condition};
 use crate::llama::{LLAMA_MODEL, LlamaServer};
 
-/// Time that the model may take: on a machine that compiles it reads some tens of tokens a second, and writes one or two.
+/// Time that the model may take: on a machine that compiles it reads some tens of tokens a second.
 const THINKING: Duration = Duration::from_secs(1800);
 /// Stages at which a prompt waits for people, or has ended.
 const ENDS: [&str; 5] = ["WaitingForApproval", "WaitingForAnswers", "Failed", "Monitoring", "WaitingForBudget"];

@@ -19,6 +19,9 @@ def main() -> None:
     # As many tokens as the model was trained for, for one question at a time.
     parameters.n_ctx = 8192
     parameters.n_parallel = 1
+    # Several threads wait for each other in busy loops: beside other tests that costs twenty times the processor time for each token.
+    parameters.cpuparams.n_threads = 1
+    parameters.cpuparams_batch.n_threads = 1
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.api_keys = [os.environ["WEIRKEEPER_MODEL_KEY"]]
