@@ -38,7 +38,7 @@ async fn copied(world: &World, id: &str) -> String {
 }
 
 async fn abandoned(world: &World) -> String {
-    let metrics = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
+    let metrics = world.operator.get("/metrics").await.1;
     metrics.lines().find(|line| line.starts_with("weirkeeper_cleanups_abandoned_total")).unwrap_or_default().to_owned()
 }
 

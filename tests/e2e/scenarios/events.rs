@@ -137,10 +137,7 @@ async fn an_api_key_that_expires_soon_has_a_condition_an_event_and_a_metric() {
     assert!(expiring["message"].as_str().is_some_and(|message| message.contains("Secret main-key")), "{expiring}");
     let event = until_event(&world, "N8nInstance", "main", "KeyExpiring", says("expires at")).await;
     assert_eq!(event.type_.as_deref(), Some("Warning"));
-    let metrics = || async {
-        let address = format!("http://{}/metrics", world.operator.address());
-        reqwest::get(address).await.expect("an answer").text().await.expect("text")
-    };
+    let metrics = || async { world.operator.get("/metrics").await.1 };
     let line =
         format!("weirkeeper_n8n_key_expiry_timestamp_seconds{{instance=\"main\",namespace=\"{}\"}} {}", world.namespace, soon.as_second());
     assert!(metrics().await.lines().any(|one| one == line), "{line} is missing from:\n{}", metrics().await);

@@ -58,7 +58,7 @@ async fn workflows_recover_after_n8n_was_stopped_or_killed() {
         assert!(started.elapsed() < PATIENCE, "the namespace hangs\n{}", world.operator.tail());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let metrics = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
+    let metrics = world.operator.get("/metrics").await.1;
     let abandoned = metrics.lines().find(|line| line.starts_with("weirkeeper_cleanups_abandoned_total")).expect("the counter").to_owned();
     assert_eq!(abandoned, "weirkeeper_cleanups_abandoned_total 8");
 }

@@ -33,18 +33,13 @@ async fn pair_in(mut world: World) -> (World, Operator) {
 async fn until(operator: &Operator, wanted: &str) {
     let started = Instant::now();
     loop {
-        let metrics = get(operator, "/metrics").await.map_or_else(String::new, |(_, text)| text);
+        let metrics = operator.try_get("/metrics").await.map_or_else(String::new, |(_, text)| text);
         if metrics.lines().any(|line| line == wanted) {
             return;
         }
         assert!(started.elapsed() < PATIENCE, "timed out waiting for {wanted}:\n{}", operator.tail());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-async fn get(operator: &Operator, path: &str) -> Option<(u16, String)> {
-    let answer = reqwest::get(format!("http://{}{path}", operator.address())).await.ok()?;
-    Some((answer.status().as_u16(), answer.text().await.ok()?))
 }
 
 async fn holder(world: &World) -> Option<String> {
@@ -59,7 +54,7 @@ async fn after_a_graceful_shutdown_the_standby_leads_within_10_seconds() {
     world.workflow("a", json!({ "active": true, "definition": answering(&path, "1") })).await;
     world.until_ready("a").await;
     assert!(!second.log().contains("reconciled"), "only the holder of the lease works");
-    assert_eq!(get(&second, "/readyz").await.map(|(status, _)| status), Some(200), "a standby is ready");
+    assert_eq!(second.try_get("/readyz").await.map(|(status, _)| status), Some(200), "a standby is ready");
     let before = holder(&world).await;
 
     let asked = Instant::now();
@@ -138,9 +133,9 @@ async fn an_operator_that_loses_its_lease_stops_its_controllers_and_leads_again_
     hold("somebody-else").await;
     until(&world.operator, "weirkeeper_leading 0").await;
     assert!(world.operator.log().contains("the lease is lost"));
-    assert!(get(&second, "/metrics").await.is_some_and(|(_, text)| text.contains("weirkeeper_leading 0")));
+    assert!(second.try_get("/metrics").await.is_some_and(|(_, text)| text.contains("weirkeeper_leading 0")));
     for operator in [&world.operator, &second] {
-        assert_eq!(get(operator, "/readyz").await.map(|(status, _)| status), Some(200), "{}", operator.tail());
+        assert_eq!(operator.try_get("/readyz").await.map(|(status, _)| status), Some(200), "{}", operator.tail());
     }
     // An edit while nobody leads waits for the next leader; here the first operator, because the second one is gone.
     drop(second);

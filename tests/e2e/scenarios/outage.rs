@@ -132,7 +132,7 @@ async fn a_deletion_without_a_response_of_n8n_is_abandoned_after_the_bound_repor
         assert!(started.elapsed() < PATIENCE, "{:?}", world.events("a").await);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let metrics = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
+    let metrics = world.operator.get("/metrics").await.1;
     assert!(metrics.lines().any(|line| line == "weirkeeper_cleanups_abandoned_total 1"), "{metrics}");
     // When n8n responds again, the instance lists what was left there.
     standin.restart();
@@ -187,7 +187,7 @@ async fn workflows_report_that_their_instance_was_deleted_and_its_connection_is_
         world.until_ready(name).await;
     }
     let connections = async || {
-        let text = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
+        let text = world.operator.get("/metrics").await.1;
         text.lines()
             .find_map(|line| line.strip_prefix("weirkeeper_connections "))
             .and_then(|number| number.parse::<u32>().ok())

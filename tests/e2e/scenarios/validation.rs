@@ -60,7 +60,7 @@ async fn reconcile(world: &World, token: &str) -> Value {
 
 /// Returns the number of runs of the validator.
 async fn validations(world: &World) -> u64 {
-    let metrics = reqwest::get(format!("http://{}/metrics", world.operator.address())).await.expect("metrics").text().await.expect("text");
+    let metrics = world.operator.get("/metrics").await.1;
     let counts = metrics.lines().filter(|line| line.contains("_duration_seconds_count{") && line.contains("step=\"validate\""));
     counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }

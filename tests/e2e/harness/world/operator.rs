@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::{PATIENCE, SHARD};
@@ -14,6 +15,11 @@ pub struct Operator {
     shard: String,
     log: PathBuf,
     flags: Vec<String>,
+    http: reqwest::Client,
+    /// Address of its endpoints, once it is in the log.
+    address: OnceLock<String>,
+    /// Length of the log at the last start, in bytes.
+    logged: usize,
 }
 
 impl Operator {
@@ -25,7 +31,17 @@ impl Operator {
 
     pub(super) fn stopped(stack: &Stack, shard: &str, name: &str) -> Self {
         let log = stack.dir.join("logs").join(format!("operator-{name}.log"));
-        Self { child: None, kubeconfig: stack.kubeconfig("operator"), shard: shard.to_owned(), log, flags: Vec::new() }
+        Self {
+            child: None,
+            kubeconfig: stack.kubeconfig("operator"),
+            shard: shard.to_owned(),
+            log,
+            flags: Vec::new(),
+            // A restarted operator has another address.
+            http: reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("an HTTP client"),
+            address: OnceLock::new(),
+            logged: 0,
+        }
     }
 
     /// Starts the operator unless it is running.
@@ -34,6 +50,8 @@ impl Operator {
             return;
         }
         let log = std::fs::File::options().create(true).append(true).open(&self.log).expect("a log file");
+        self.logged = log.metadata().expect("a log file").len() as usize;
+        self.address = OnceLock::new();
         let child = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
             .args(["operator", "--listen", "127.0.0.1:0", "--allow-loopback", "--watch-label-selector"])
             .arg(format!("{SHARD}={}", self.shard))
@@ -84,16 +102,22 @@ impl Operator {
         self.start();
     }
 
-    /// Returns the response of one of its endpoints. The address of an operator that was restarted is in its log a moment later.
+    /// Returns the response of one of its endpoints, which answer a moment after its start.
     pub async fn get(&self, path: &str) -> (u16, String) {
         let started = Instant::now();
         loop {
-            if let Ok(answer) = reqwest::get(format!("http://{}{path}", self.address())).await {
-                return (answer.status().as_u16(), answer.text().await.expect("a whole answer"));
+            if let Some(answer) = self.try_get(path).await {
+                return answer;
             }
             assert!(started.elapsed() < PATIENCE, "the operator does not answer:\n{}", self.tail());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Returns the response of one of its endpoints, if there is one.
+    pub async fn try_get(&self, path: &str) -> Option<(u16, String)> {
+        let answer = self.http.get(format!("http://{}{path}", self.address())).send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
     /// Reports whether its metrics have a line.
@@ -118,17 +142,20 @@ impl Operator {
     }
 
     /// Returns the address of its health and metrics endpoints, from its log.
-    pub fn address(&self) -> String {
-        let started = Instant::now();
-        loop {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            if let Some(line) = log.lines().rev().find(|line| line.contains("weirkeeper starts")) {
-                let after = line.split("address=").nth(1).expect("an address");
-                return after.split_whitespace().next().expect("an address").to_owned();
+    pub fn address(&self) -> &str {
+        self.address.get_or_init(|| {
+            let started = Instant::now();
+            loop {
+                let log = self.log();
+                let after = log.get(self.logged..).and_then(|log| log.split_once("weirkeeper starts"));
+                if let Some(line) = after.and_then(|(_, after)| after.lines().next().filter(|_| after.contains('\n'))) {
+                    let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+                    return address.expect("an address").to_owned();
+                }
+                assert!(started.elapsed() < PATIENCE, "the operator does not start: {log}");
+                std::thread::sleep(Duration::from_millis(20));
             }
-            assert!(started.elapsed() < PATIENCE, "the operator does not start: {log}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        })
     }
 
     /// Returns its process id.
