@@ -1,8 +1,8 @@
 //! Which clause starts the workflow, and in which order clauses count.
 
 use super::arrivals;
+use super::choices::{self, Test};
 use super::clauses::{self, Clause, Role};
-use super::conditions::{self, Test};
 use super::reading::Item;
 use super::services::Lexicon;
 use super::starts::{self, Start};
@@ -26,8 +26,7 @@ pub(super) fn find_start(clauses: &mut Vec<Clause>, lexicon: &Lexicon, scheduled
         let detected = starts::detect(&clause.items, lexicon);
         match clause.role {
             Role::Start | Role::Condition => {
-                let state =
-                    conditions::read(&clause.items).is_some_and(|test| !matches!(test, Test::Number { .. } | Test::Contains { .. }));
+                let state = choices::read(&clause.items).is_some_and(|test| !test.chooses());
                 let when = clause.role == Role::Start && !state;
                 let event = when || starts::says_event(&clause.items) || matches!(detected, Some(Start::Manual | Start::Error));
                 if let Some((start, items)) = arrivals::of_pronoun(clauses, at, lexicon).filter(|_| !scheduled) {
@@ -241,14 +240,24 @@ fn described(items: &[Item], lexicon: &Lexicon) -> Option<(Start, Vec<Item>)> {
 }
 
 /// Puts a condition behind its step before it: `alert me | if it is down`.
-pub(super) fn conditions_first(clauses: &mut [Clause]) {
+pub(super) fn conditions_first(clauses: &mut Vec<Clause>) {
     // `when the webhook is called and the amount is over 100, …`: the start is gone from the clauses.
     let beside =
         clauses.len() > 1 && clauses[0].role == Role::Step && clauses[0].verbs().is_empty() && clauses[1].sentence == clauses[0].sentence;
-    if beside && conditions::read(&clauses[0].items).is_some_and(|test| !matches!(test, Test::Mood(_) | Test::Valid(_) | Test::Down)) {
+    if beside && choices::read(&clauses[0].items).is_some_and(|test| !matches!(test, Test::Mood(_) | Test::Valid(_) | Test::Down)) {
         clauses[0].role = Role::Condition;
     }
     let is_condition = |clause: &Clause| clause.role == Role::Condition || clause.role == Role::Start && clause.either;
+    // `if the total is over 100 and the status is open`.
+    let goes_on = |before: &Clause, clause: &Clause| {
+        let other = clause.role == Role::Step && clause.verbs().is_empty();
+        is_condition(before) && other && before.sentence == clause.sentence && choices::read(&clause.items).is_some()
+    };
+    while let Some(at) = (1..clauses.len()).find(|at| goes_on(&clauses[at - 1], &clauses[*at])) {
+        let more = clauses.remove(at).items;
+        clauses[at - 1].items.push(clauses::comma());
+        clauses[at - 1].items.extend(more);
+    }
     for at in 1..clauses.len() {
         let ends = clauses.get(at + 1).is_none_or(|next| next.sentence != clauses[at].sentence || next.role == Role::Otherwise);
         let behind =

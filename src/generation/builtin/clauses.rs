@@ -117,7 +117,8 @@ fn is_short(items: &[Item]) -> bool {
     items.len() <= 4
 }
 
-fn comma() -> Item {
+/// Returns a comma.
+pub(super) fn comma() -> Item {
     Item {
         kind: Kind::Comma,
         text: ",".to_owned(),
@@ -299,7 +300,7 @@ pub(super) fn is_event_word(word: &str) -> bool {
         canceled fails failed called calls hit mentioned mentions mention joins joined subscribes subscribed unsubscribes reacts sent sends \
         pushed pushes join reach reaches merged released won lost signed signs appears appear appeared registers registered placed made completed moved assigned \
         reported orders ordered new triggered requested dropped drops saved enters enter entered incoming resolved raised expires happens occurs started \
-        starts finishes finished ends posts pasted paste rated crashes crashed breaks \
+        starts finishes finished ends rises falls climbs posts pasted paste rated crashes crashed breaks \
         erstellt angelegt eingeht eingegangen kommt ankommt hochgeladen ausgefullt abgeschickt abgesendet geandert geloscht bezahlt eintrifft \
         gesendet hinzugefugt aktualisiert veroffentlicht erscheint auftritt fehlschlagt landet eingereicht gekundigt storniert aufgerufen bekommen \
         cree creee ajoute ajoutee arrive recu recue soumis envoye modifie supprime paye publie depose remplit rempli echoue apparait soumet recois \

@@ -2,8 +2,8 @@
 
 use super::ai;
 use super::begin::{Event, conditions_first, find_start, with_details};
+use super::beside;
 use super::clauses::{self, Clause, Role};
-use super::conditions::{self, Test};
 use super::coverage::{forgotten, strangers, unmade, unreached};
 use super::flow::Flow;
 use super::phrases;
@@ -43,6 +43,8 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
     let mut stuck = Vec::new();
     let event = find_start(&mut clauses, lexicon, found.is_some());
     let polled = if event.is_none() { polled::read_instead(&mut clauses, lexicon) } else { None };
+    let contradiction = found.as_ref().and_then(|(schedule, _)| schedule.contradiction.as_ref());
+    stuck.extend(contradiction.map(|times| Stuck::Unknown(format!("the times {times}, of which one is meant"))));
     let schedule = found.map(|(schedule, _)| schedule).or_else(|| polled.map(polled::often));
     let (start, of_start) = match (schedule, event) {
         (Some(schedule), Some(event)) if schedule.weak => (Start::Schedule(schedule), None).or_event(event),
@@ -83,6 +85,8 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
         stuck.push(error);
         None
     });
+    let chosen = matches!(start, Start::Service(_) | Start::Mail | Start::Feed | Start::Webhook);
+    stuck.extend(beside::unaccounted(&flow, &of_start).filter(|_| chosen && stuck.is_empty()));
     let mut run =
         Run { world: &world, stuck: &mut stuck, before: None, gate, sentence: usize::MAX, parted: false, effects: 0, answered: false };
     for at in 0..clauses.len() {
@@ -143,14 +147,17 @@ fn is_answer(clause: &Clause) -> bool {
 /// Adds the condition that the description of the start has: `orders over 100 EUR`. Returns the output for all others, if the prompt says what
 /// happens otherwise.
 fn filter_start(flow: &mut Flow<'_>, items: &[Item], clauses: &[Clause]) -> Result<Option<String>, Stuck> {
-    let direct = || conditions::read(items).filter(|test| matches!(test, Test::Number { .. } | Test::Contains { .. }));
-    let Some(test) = conditions::within(items).or_else(direct) else { return Ok(None) };
+    let tests = beside::within(items);
+    if tests.is_empty() {
+        return Ok(None);
+    }
     let unknown = || Stuck::Condition(whole(items).map(|clause| clause.text()).unwrap_or_default());
-    let case = conditions::case(&test, flow).ok_or_else(unknown)?;
+    let case = beside::case(&tests, flow).ok_or_else(unknown)?;
     let otherwise = clauses.iter().position(|clause| clause.role == Role::Otherwise);
     if otherwise.is_some_and(|at| clauses[..at].iter().all(|clause| clause.role == Role::Step)) {
         return Ok(Some(format!("{}.false", flow.condition("if", "If", vec![case]))));
     }
     flow.condition("filter", "Filter", vec![case]);
+    beside::without_command(flow, &tests);
     Ok(None)
 }

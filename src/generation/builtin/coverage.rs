@@ -13,11 +13,12 @@ use super::world::{Stuck, harmless};
 
 /// Finds values of the prompt that are nowhere in the workflow.
 pub(super) fn forgotten(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
-    let written: String = flow.nodes.iter().filter_map(|node| serde_json::to_string(node).ok()).collect();
-    let assumed = flow.assumptions.join(" ");
+    // Conditions compare in lower case.
+    let written: String = flow.nodes.iter().filter_map(|node| serde_json::to_string(node).ok()).collect::<String>().to_lowercase();
+    let assumed = flow.assumptions.join(" ").to_lowercase();
     let has = |text: &str| {
         let quoted = serde_json::Value::from(text).to_string();
-        written.contains(quoted.trim_matches('"')) || assumed.contains(text)
+        written.contains(&quoted.trim_matches('"').to_lowercase()) || assumed.contains(&text.to_lowercase())
     };
     let missing = items.iter().find(|item| match item.kind {
         Kind::Url | Kind::Mail | Kind::Phone | Kind::Host => !has(&harmless(&item.text)),
@@ -187,6 +188,6 @@ fn is_unknown_request(items: &[Item], at: usize) -> bool {
 fn is_format(word: &str) -> bool {
     const FORMATS: &str = "csv pdf xml json html markdown xlsx excel zip eur usd euro euros dollar dollars imap smtp http https rest api sql german english french spanish \
         italian deutsch englisch francais espanol portuguese dutch urgent id ids positive negative neutral valid invalid subject german new sync rss url cv hr sms \
-        gmt cet utc crm erp wikipedia calculator rechner serpapi hashtag berlin paris london madrid pipeline stage newsletter blog";
+        gmt cet utc crm erp wikipedia calculator rechner serpapi hashtag berlin paris london madrid pipeline stage newsletter blog word words keyword";
     is_among(FORMATS, word)
 }

@@ -45,14 +45,17 @@ const OUTPUTS: &[(&str, &str)] = &[
         "gmailTrigger",
         "From:sender,mail,name:from.text;Subject:title,subject:subject;-Sender:address,email:from.value[0].address;-Text:text,message,body:text;-Date:date:date;-Id:id:id",
     ),
-    ("emailReadImap", "From:sender,address,mail,name:from;Subject:title,subject:subject;-Text:text,message:textPlain;-Date:date:date"),
+    (
+        "emailReadImap",
+        "From:sender,address,mail,name:from;Subject:title,subject:subject;-Text:text,message:(@.textPlain ?? @.textHtml);-Date:date:date",
+    ),
     (
         "microsoftOutlookTrigger",
         "From:sender,address,mail,name:from;Subject:title,subject:subject;-Text:text,message:bodyPreview;-Date:date:receivedDateTime;-Id:id:id",
     ),
     (
         "telegramTrigger",
-        "Text:text,message,question:message.text;-Chat:chat:message.chat.id;-Name:name,user,sender:message.from.first_name",
+        "Text:text,message,question:message.text;-Chat:chat:message.chat.id;-Name:name,user,sender:message.from.first_name;-Username:username:message.from.username",
     ),
     ("telegramTrigger.channel_post", "Text:text,message:channel_post.text;-Chat:chat:channel_post.chat.id"),
     ("slackTrigger", "Text:text,message,question:text;-User:user,name,sender:user;-Channel:channel,chat:channel;-Thread:thread:ts"),
@@ -81,11 +84,11 @@ const OUTPUTS: &[(&str, &str)] = &[
     ),
     (
         "githubTrigger.pull_request",
-        "Title:title,name,pullrequest:body.pull_request.title;Link:link,url:body.pull_request.html_url;-Author:author,user:body.pull_request.user.login;-Action:action:@.body.pull_request.merged && @.body.action === 'closed' ? 'merged' : @.body.action",
+        "Title:title,name,pullrequest:body.pull_request.title;Link:link,url:body.pull_request.html_url;-Author:author,user:body.pull_request.user.login;-Branch:branch:body.pull_request.base.ref;-Labels:label,tag:(@.body.pull_request.labels ?? []).map(label => label.name).join(', ');-Action:action:@.body.pull_request.merged && @.body.action === 'closed' ? 'merged' : @.body.action",
     ),
     (
         "githubTrigger.push",
-        "Message:message,commit,text,title:body.head_commit.message;Link:link,url:body.head_commit.url;-Author:author,user:body.pusher.name",
+        "Message:message,commit,text,title:body.head_commit.message;Link:link,url:body.head_commit.url;-Author:author,user:body.pusher.name;-Branch:branch:@.body.ref.replace('refs/heads/', '')",
     ),
     (
         "githubTrigger.release",
@@ -121,9 +124,12 @@ const OUTPUTS: &[(&str, &str)] = &[
     ),
     (
         "jiraTrigger",
-        "Key:key,number:issue.key;Summary:title,summary,name,issue:issue.fields.summary;-Status:status:issue.fields.status.name;-Text:text:issue.fields.description;-Priority:priority:issue.fields.priority.name",
+        "Key:key,number:issue.key;Summary:title,summary,name,issue:issue.fields.summary;-Status:status:issue.fields.status.name;-Text:text:issue.fields.description;-Priority:priority:@.issue.fields.priority?.name;-Type:type:issue.fields.issuetype.name;-Project:project:issue.fields.project.key;-Labels:label,tag:(@.issue.fields.labels ?? []).join(', ')",
     ),
-    ("linearTrigger", "Title:title,issue,name:data.title;Link:link,url:url;-Text:text:data.description;-Action:action:action"),
+    (
+        "linearTrigger",
+        "Title:title,issue,name:data.title;Link:link,url:url;-Text:text:data.description;-Priority:priority:data.priorityLabel;-Labels:label,tag:(@.data.labels ?? []).map(label => label.name).join(', ');-Action:action:action",
+    ),
     (
         "stripeTrigger",
         "Type:type:type;Amount:amount,price,payment:data.object.amount;Currency:currency:data.object.currency;-Id:id:data.object.id;-Customer:customer:data.object.customer;-Email:mail,address,email:data.object.receipt_email",
@@ -147,18 +153,26 @@ const OUTPUTS: &[(&str, &str)] = &[
         "facebookLeadAdsTrigger",
         "Name:name,lead:data.full_name;Email:mail,address,email:data.email;-Phone:phone:data.phone_number;open:data;whole:data",
     ),
+    (
+        "mailchimpTrigger",
+        "Email:mail,address,email,subscriber:@['data[email]'];Firstname:firstname,name:@['data[merges][FNAME]'];Lastname:lastname:@['data[merges][LNAME]']",
+    ),
     ("formIoTrigger", "open:;whole:"),
     ("wufooTrigger", "open:;whole:"),
     ("hubspotTrigger", "-Contact:id,contact:contactId;-Company:company:companyId;-Deal:deal:dealId"),
     (
         "googleCalendarTrigger",
-        "Title:title,name,event:summary;Start:date,time:start.dateTime;Link:link,url:htmlLink;-Location:location:location",
+        "Title:title,name,event:summary;Start:date,time:(@.start.dateTime ?? @.start.date);Link:link,url:htmlLink;-Location:location:location",
     ),
     (
         "errorTrigger",
         "Workflow:workflow,name:workflow.name;Error:error,message,text:execution.error.message;Node:node:execution.lastNodeExecuted;Execution:link,url:execution.url",
     ),
     ("mqttTrigger", "Message:message,text,data:message;-Topic:topic:topic"),
+    ("kafkaTrigger", "Message:message,text,data:message;-Topic:topic:topic"),
+    ("rabbitmqTrigger", "Message:message,text,data:content"),
+    ("amqpTrigger", "Message:message,text,data:body"),
+    ("redisTrigger", "Message:message,text,data:message;-Channel:channel:channel"),
     ("localFileTrigger", "Path:file,name,path:path;-Event:event:event"),
     ("googleBusinessProfileTrigger", "Rating:rating,score:starRating;Comment:comment,text,review:comment;-Name:name:reviewer.displayName"),
     (
@@ -175,13 +189,19 @@ const OUTPUTS: &[(&str, &str)] = &[
     ),
     ("gmail.message.getAll", "From:sender,address,mail:From;Subject:title,subject:Subject;-Text:text,message:snippet"),
     ("microsoftOutlook.message.getAll", "From:sender,address,mail:from;Subject:title,subject:subject;-Text:text,message:bodyPreview"),
-    ("googleCalendar.event.getAll", "Title:title,name,event:summary;Start:date,time:start.dateTime;-Link:link,url:htmlLink"),
+    (
+        "googleCalendar.event.getAll",
+        "Title:title,name,event:summary;Start:date,time:(@.start.dateTime ?? @.start.date);-Link:link,url:htmlLink",
+    ),
     ("microsoftOutlook.event.getAll", "Title:title,name,event:subject;Start:date,time:start.dateTime"),
     ("github.repository.getIssues", "Title:title,issue,name:title;Link:link,url:html_url"),
     ("github.repository.getPullRequests", "Title:title,name,pullrequest:title;Link:link,url:html_url"),
-    ("jira.issue.getAll", "Key:key,number:key;Summary:title,issue,name,summary:fields.summary;-Status:status:fields.status.name"),
+    (
+        "jira.issue.getAll",
+        "Key:key,number:key;Summary:title,issue,name,summary:fields.summary;-Status:status:fields.status.name;-Priority:priority:@.fields.priority?.name",
+    ),
     ("linear.issue.getAll", "Title:title,issue,name:title;Link:link,url:url"),
-    ("todoist.task.getAll", "Task:task,title,name,text:content;-Due:date:due.date"),
+    ("todoist.task.getAll", "Task:task,title,name,text:content;-Due:date:@.due?.date"),
     ("trello.list.getCards", "Card:card,title,name:name;Link:link,url:shortUrl"),
     ("notion.databasePage.getAll", "Name:name,title,page,task:name;Link:link,url:url"),
     ("hunter.emailVerifier", "Result:result,status:status;Score:score:score"),
@@ -197,6 +217,10 @@ const OUTPUTS: &[(&str, &str)] = &[
     ("deepL.language.translate", "Text:text,translation,message:text"),
     ("googleTranslate.language.translate", "Text:text,translation,message:translatedText"),
     ("lingvaNex.translate", "Text:text,translation,message:translatedText"),
+    (
+        "hubspot.contact.getAll",
+        "Email:mail,address,email,contact:@.properties.email?.value;Firstname:name:@.properties.firstname?.value;Lastname:lastname:@.properties.lastname?.value;Phone:phone:@.properties.phone?.value;Company:company:@.properties.company?.value",
+    ),
     ("hubspot.contact.get", "Email:mail,address,email,contact:properties.email.value;Name:name:properties.firstname.value"),
     ("googleSheets.sheet.read", "open:;whole:"),
     ("postgres.select", "open:;whole:"),

@@ -18,10 +18,14 @@ const RULES: &[(&str, &str, &str)] = &[
     (
         "gmail",
         "attachment",
-        r#"{"simple": false, "options": {"downloadAttachments": true, "dataPropertyAttachmentsPrefixName": "attachment_"}}"#,
+        r#"{"simple": false, "filters": {"q": "has:attachment"}, "options": {"downloadAttachments": true, "dataPropertyAttachmentsPrefixName": "attachment_"}}"#,
     ),
     ("gmail", "", r#"{"simple": false}"#),
-    ("microsoftOutlook", "attachment", r#"{"options": {"downloadAttachments": true, "attachmentsPrefix": "attachment_"}}"#),
+    (
+        "microsoftOutlook",
+        "attachment",
+        r#"{"filters": {"hasAttachments": true}, "options": {"downloadAttachments": true, "attachmentsPrefix": "attachment_"}}"#,
+    ),
     ("whatsApp", "", r#"{"updates": ["messages"]}"#),
     ("github", "pullrequest pull", r#"{"events": ["pull_request"]}"#),
     ("github", "comment", r#"{"events": ["issue_comment"]}"#),

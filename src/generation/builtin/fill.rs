@@ -35,6 +35,8 @@ pub(super) struct Source {
     pub service: String,
     /// Resource whose record the operation is about, if it is about one that exists.
     pub own_id: String,
+    /// True if the prompt asks for all of a list.
+    pub all: bool,
     /// Prefix of the names of slots.
     pub prefix: String,
 }
@@ -81,7 +83,7 @@ pub(super) fn fill(
     for _ in 0..16 {
         let values = written(name, operation, set, facts);
         let Ok(full_values) = filled(facts, &values, version, full) else { return Err(name.to_owned()) };
-        if place(facts, &full_values, (version, full), set, source) {
+        if place(facts, &full_values, (version, full), set, source) || unlimited(name, facts, &full_values, (version, full), set, source) {
             continue;
         }
         optional(facts, &full_values, set, source);
@@ -140,6 +142,28 @@ fn place(
         }
     }
     changed
+}
+
+/// Has a list read whole, where n8n would stop after the first hundred. Lists without an end, such as those of messages, are only read whole if the
+/// prompt says so. Reports whether it changed anything.
+fn unlimited(
+    name: &str,
+    facts: &NodeVersion,
+    values: &Map<String, Value>,
+    (version, full): (f64, &str),
+    set: &mut Map<String, Value>,
+    source: &Source,
+) -> bool {
+    const ENDLESS: &[&str] =
+        &["message", "history", "replies", "tweet", "post", "video", "activity", "execution", "log", "comment", "search"];
+    let endless = set.contains_key("limit") || name.split('.').any(|part| ENDLESS.contains(&part));
+    let mut own = facts.parameters.iter().filter(|own| own.name == "returnAll");
+    if set.contains_key("returnAll") || endless && !source.all || !own.any(|own| shows(own, values, version, full)) {
+        return false;
+    }
+    set.remove("limit");
+    set.insert("returnAll".to_owned(), Value::Bool(true));
+    true
 }
 
 /// Finds a required id that n8n would take as 0.

@@ -143,7 +143,7 @@ impl<'c> Flow<'c> {
     }
 
     /// Says for which place an id is to be given, where the prompt has its name and n8n takes none.
-    pub(super) fn assume_names(&mut self, places: &[(&'static str, String)]) {
+    pub(super) fn assume_names<'p>(&mut self, places: impl IntoIterator<Item = &'p (&'static str, String)>) {
         for (place, name) in places {
             self.assume(format!("The {place} that the prompt means is {name}"));
         }

@@ -26,6 +26,7 @@ const PLACES: &[(&str, &str)] = &[
     ("group", "group gruppe groupe grupo"),
     ("stream", "stream"),
     ("playlist", "playlist"),
+    ("team", "team equipo equipe"),
 ];
 /// Places whose names are often written as ordinary words in lower case.
 const PLAIN_NAMES: &[&str] = &["table", "collection", "topic", "queue", "bucket", "index"];
@@ -93,6 +94,8 @@ pub(super) fn places(items: &[Item]) -> Vec<(&'static str, String)> {
         let behind = || name(items, at + 1 + colon, plain).map(|(name, _)| name);
         let before =
             || at.checked_sub(1).map(|before| &items[before]).filter(|item| item.kind == Kind::Quoted).map(|item| item.text.clone());
+        // `tell the team lunch is ready`.
+        let behind = || behind().filter(|name| *place != "team" || name.starts_with(char::is_uppercase));
         if let Some(name) = behind().or_else(number).or_else(before).or_else(|| described(items, at).filter(|_| plain)) {
             found.push((place, name));
         }

@@ -2,6 +2,7 @@
 
 use serde_json::Map;
 
+use super::choices;
 use super::clauses::Clause;
 use super::conditions;
 use super::data::Data;
@@ -85,7 +86,7 @@ fn state(clause: &Clause, operation: &Operation) -> Option<(String, String)> {
     const BEHIND: &str = "ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
     let item = clause.items.windows(2).find_map(|pair| {
         let before = pair[0].among(STATES) && (pair[1].noun.is_some() || pair[1].service.is_some());
-        let behind = pair[1].among(BEHIND) && pair[0].noun.is_some();
+        let behind = pair[1].among(BEHIND) && (pair[0].noun.is_some() || pair[0].service.is_some());
         before.then_some(&pair[0]).or(behind.then_some(&pair[1]))
     })?;
     let has_open = ["github.repository.getIssues", "github.repository.getPullRequests", "todoist.task.getAll", "trello.list.getCards"];
@@ -202,7 +203,7 @@ fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation,
         node.set.insert(name.to_owned(), value);
         flow.assume(format!("Issues that are {} are chosen by the category of their status", said.unwrap_or_default()));
     } else if let Some(state) = state {
-        let test = conditions::Test::Equals { nouns: vec!["status".to_owned()], text: state.clone(), not: false };
+        let test = choices::Test::Equals { nouns: vec!["status".to_owned()], text: state.clone(), not: false };
         let known = flow.data.open.is_some() || flow.data.field("status").is_some();
         let case = conditions::case(&test, flow).filter(|_| known).ok_or_else(|| format!("which are {state}"))?;
         flow.condition("filter", "Filter", vec![case]);

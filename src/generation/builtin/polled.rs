@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::beside;
 use super::clauses::{Clause, Role};
 use super::reading::Item;
 use super::schedule::Schedule;
@@ -24,7 +25,10 @@ pub(super) fn read_instead<'l>(clauses: &mut Vec<Clause>, lexicon: &'l Lexicon) 
     let at = clauses.iter().position(|clause| {
         let events = clause.role == Role::Start && clause.items.iter().any(|item| item.among(COMES));
         // Words beyond the record and its place would be lost.
-        let bare = clause.items.iter().all(|item| !item.is_value() && item.kind != Kind::Host && item.vendor.is_none());
+        let bare = clause
+            .items
+            .iter()
+            .all(|item| !item.is_value() && item.kind != Kind::Host && item.vendor.is_none() && !beside::is_choice(item));
         events && bare && clause.items.iter().filter(|item| item.service.is_some()).count() == 1
     })?;
     let items = &clauses[at].items;
@@ -56,6 +60,6 @@ pub(super) fn often(service: &Service) -> Schedule {
         intervals: vec![json!({"field": "minutes", "minutesInterval": 15})],
         said: "every 15 minutes".to_owned(),
         assumed: Some(format!("{} tells n8n of nothing new, so it is read that often", service.display)),
-        weak: false,
+        ..Schedule::default()
     }
 }

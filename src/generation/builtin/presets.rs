@@ -36,6 +36,10 @@ pub(super) const PRESETS: &[(&str, &str)] = &[
     ("googleTasks.task.create", r#"{"title": "@title"}"#),
     ("hubspot.*", r#"{"authentication": "appToken"}"#),
     ("hubspot.contact.upsert", r#"{"additionalFields": {"jobTitle": "@field:jobtitle", "companyName": "@field:company"}}"#),
+    (
+        "hubspot.contact.getAll",
+        r#"{"additionalFields": {"propertiesCollection": {"propertiesValues": {"properties": ["email", "firstname", "lastname", "phone", "company"], "propertyMode": "valueOnly"}}}}"#,
+    ),
     ("hubspot.contact.get", r#"{"contactId": "@field:contact"}"#),
     ("mailchimp.member.create", r#"{"status": "subscribed"}"#),
     ("supabase.row.create", r#"{"dataToSend": "autoMapInputData"}"#),
@@ -50,7 +54,7 @@ pub(super) const PRESETS: &[(&str, &str)] = &[
     ("gmail.message.getAll", r#"{"limit": 50, "filters": {"readStatus": "unread"}}"#),
     (
         "googleCalendar.event.getAll",
-        r#"{"returnAll": true, "timeMin": "{{ $now.startOf('day') }}", "timeMax": "{{ $now.endOf('day') }}", "options": {"singleEvents": true}}"#,
+        r#"{"returnAll": true, "timeMin": "{{ $now.startOf('day') }}", "timeMax": "{{ $now.endOf('day') }}", "options": {"orderBy": "startTime"}}"#,
     ),
     ("googleCloudNaturalLanguage.document.analyzeSentiment", r#"{"content": "@text"}"#),
     ("mqtt", r#"{"sendInputData": false}"#),

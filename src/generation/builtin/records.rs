@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::beside;
+use super::choices;
 use super::clauses::Clause;
 use super::conditions;
 use super::drafts;
@@ -9,6 +11,7 @@ use super::files::{self, file};
 use super::flow::{Flow, node_of};
 use super::mails;
 use super::operations::Operation;
+use super::queues;
 use super::reminders;
 use super::services::Service;
 use super::sources::{counts, source};
@@ -40,7 +43,7 @@ pub(super) fn collect(flow: &mut Flow<'_>, _nouns: &[&str]) {
 ///
 /// A message, if the data is not known to have what the filter is about.
 pub(super) fn inline_filter(flow: &mut Flow<'_>, clause: &Clause) -> Result<(), String> {
-    if let Some(test) = conditions::within(&clause.items) {
+    if let Some(test) = choices::within(&clause.items) {
         let case = conditions::case(&test, flow).ok_or_else(|| "which of them".to_owned())?;
         flow.condition("filter", "Filter", vec![case]);
     }
@@ -165,8 +168,9 @@ pub(super) fn sink(
     let name =
         if is_message(operation) { format!("Tell {}", service.display) } else { format!("{} in {}", verb(operation), service.display) };
     let before = flow.nodes.len();
-    flow.assume_names(&source.places);
     let id = flow.act(full, operation, if needs_file { service.display.as_str() } else { &name }, &source, set)?;
+    let set = flow.nodes.get(before).map(|node| node.set.clone()).unwrap_or_default();
+    flow.assume_names(beside::placed(&set, &source.places).0);
     let known = std::iter::once(&flow.data)
         .chain(&flow.earlier)
         .any(|data| data.fields.iter().any(|field| field.words.iter().any(|word| word == "email")));
@@ -235,7 +239,7 @@ fn maps_automatically(value: &Value) -> bool {
 fn literal(clause: &Clause) -> Option<String> {
     let subject = mails::subject_at(&clause.items);
     let quoted = |at: &usize| clause.items[*at].kind == Kind::Quoted && Some(*at) != subject;
-    let at = (0..clause.items.len()).find(quoted).filter(|_| conditions::within(&clause.items).is_none())?;
+    let at = (0..clause.items.len()).find(quoted).filter(|_| choices::within(&clause.items).is_none())?;
     let beside = |item: Option<&super::reading::Item>| {
         item.is_some_and(|item| {
             matches!(item.noun, Some("channel" | "sheet" | "table" | "database" | "list" | "board" | "folder" | "tag"))
@@ -254,6 +258,9 @@ fn add(values: &mut Vec<(String, String)>, label: &str, code: String) {
 
 /// Adds a Set node with the values of a record, unless the items are such records already; returns its id.
 fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, document: bool) -> Result<Option<String>, String> {
+    if flow.made.is_none() {
+        queues::parse(flow, true);
+    }
     let mut values: Vec<(String, String)> = Vec::new();
     for item in clause.items.iter().filter(|item| item.kind == Kind::Word && item.service.is_none() && !item.is_verb) {
         let noun = item.noun.unwrap_or(&item.word);
@@ -285,13 +292,16 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, document: bool) -> 
         let object = flow.data.object();
         let is_record = flow.data.whole.is_empty() && brings(flow);
         if flow.data.raw && is_record && flow.collected.is_none() && !document {
-            return Ok(None);
+            return raw_record(flow, sink).map(|()| None);
         }
         if flow.data.open.is_none() && flow.data.fields.is_empty() && flow.collected.is_none() {
             return Err("the fields of the record".to_owned());
         }
         if document && let Some(node) = flow.by_id(sink) {
             node.set.insert("fields".to_owned(), "{{ Object.keys($json).join(',') }}".into());
+        }
+        if !document {
+            flow.assume("Each field of the data goes into the column of its name");
         }
         if is_record {
             return Ok(None);
@@ -306,6 +316,25 @@ fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, document: bool) -> 
         json!({"assignments": assigned(&values)})
     };
     Ok(Some(flow.node("set", "Prepare Record", map(set))))
+}
+
+/// Takes records of unknown fields as they are: rows of a table, or whatever a sheet makes columns of.
+///
+/// # Errors
+///
+/// A message where a table would have to have columns that nobody made.
+fn raw_record(flow: &mut Flow<'_>, sink: &str) -> Result<(), String> {
+    let kind = |id: &str| flow.nodes.iter().find(|node| node.id == id).map(|node| node.kind.clone()).unwrap_or_default();
+    let (from, to) = (kind(&flow.data.node), kind(sink));
+    if from == "postgresTrigger" {
+        return Ok(());
+    }
+    let sheet = to.starts_with("googleSheets") || to.starts_with("microsoftExcel");
+    if from.ends_with("Trigger") || !sheet {
+        return Err("the columns of the record".to_owned());
+    }
+    flow.assume("The columns are the fields of the records, as the service names them");
+    Ok(())
 }
 
 /// Reports whether the branch ends with the items of the data: at its node, or at nodes behind that which only choose among them.

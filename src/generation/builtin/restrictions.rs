@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::choices;
 use super::clauses;
 use super::flow::Flow;
 use super::reading::Item;
@@ -22,7 +23,7 @@ const EXTREMES: &str = "oldest highest lowest largest biggest smallest cheapest 
 
 /// Finds such a word.
 pub(super) fn unaccounted(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
-    let written: Vec<String> = flow.nodes.iter().filter_map(|node| serde_json::to_string(&node.set).ok()).collect();
+    let written: Vec<String> = flow.nodes.iter().filter_map(|node| serde_json::to_string(&(&node.set, &node.when)).ok()).collect();
     let is_written = |text: &str| {
         let text = text.to_lowercase();
         written.iter().any(|node| node.to_lowercase().contains(&text))
@@ -49,6 +50,7 @@ pub(super) fn unaccounted(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<usize
 pub(super) fn unknown_event(items: &[Item]) -> Option<Stuck> {
     let known = items.iter().any(|item| {
         clauses::is_event_word(&item.word)
+            || choices::compares(item)
             || item.act.is_some()
             || item.among("listen listens consume consumes new incoming every each any all whatever whenever neue neuer neues neuen jede jeder jedes nouveau nouvelle nouveaux nouvel chaque nuevo nueva nuevos cada")
     });

@@ -1,8 +1,10 @@
 //! Clause by clause: steps, conditions with their branches, and the flow for failures.
 
 use super::begin::is_error_flow;
+use super::beside::{self, Said};
+use super::choices::{self, Test};
 use super::clauses::{self, Clause, Role};
-use super::conditions::{self, Test};
+use super::conditions;
 use super::flow::Flow;
 use super::starts::{self, Start};
 use super::tokens::Kind;
@@ -84,14 +86,14 @@ impl Run<'_, '_> {
     fn choose(&mut self, flow: &mut Flow<'_>, clause: &Clause) -> Result<bool, Stuck> {
         let said = |words: &[&str]| clause.items.iter().any(|item| item.is(words));
         let moody = said(&["positive", "negative", "neutral", "positiv", "negativ", "positif", "negatif", "positivo", "negativo"]);
-        if let (true, Some(id), Some(Test::Mood(mood))) = (moody, flow.mood.clone(), conditions::read(&clause.items)) {
+        if let (true, Some(id), Some(Test::Mood(mood))) = (moody, flow.mood.clone(), choices::read(&clause.items)) {
             flow.tail = format!("{id}.{}", 1 - mood);
             return Ok(true);
         }
         let checked =
             said(&["valid", "invalid", "deliverable", "gultige", "valides", "validas", "validos"]) && flow.data.field("status").is_some();
         if (moody || checked)
-            && let Some(test) = conditions::read(&clause.items)
+            && let Some(test) = choices::read(&clause.items)
         {
             let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;
             flow.condition("if", "If", vec![case]);
@@ -101,7 +103,7 @@ impl Run<'_, '_> {
         let reads = clause.verbs().iter().any(|at| matches!(clause.items[*at].act, Some(Act::Get | Act::Download)));
         if !reads
             && !flow.data.hollow
-            && let Some(test) = conditions::within(&clause.items)
+            && let Some(test) = choices::within(&clause.items)
         {
             let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;
             flow.condition("filter", "Filter", vec![case]);
@@ -119,7 +121,8 @@ impl Run<'_, '_> {
 
     fn condition(&mut self, flow: &mut Flow<'_>, clause: &Clause) -> Result<(), Stuck> {
         let unknown = || Stuck::Condition(clause.text());
-        let test = conditions::read(&clause.items).ok_or_else(unknown)?;
+        let tests = beside::all(&clause.items).ok_or_else(unknown)?;
+        let test = tests.first().ok_or_else(unknown)?.clone();
         // A second condition of the sentence stands beside the first.
         if let Some(before) = &self.before {
             flow.tail.clone_from(before);
@@ -138,8 +141,12 @@ impl Run<'_, '_> {
                 self.gate = None;
             }
             _ => {
-                let case = conditions::case(&test, flow).ok_or_else(unknown)?;
+                let case = beside::case(&tests, flow).ok_or_else(unknown)?;
                 let id = flow.condition("if", "If", vec![case]);
+                let values = test.chooses() || matches!(test, Test::Equals { .. });
+                if values && beside::left_out(&clause.items, &Said::of(&flow.nodes[flow.nodes.len() - 1..], &[])) {
+                    return Err(unknown());
+                }
                 self.gate = Some(format!("{id}.false"));
             }
         }

@@ -13,7 +13,7 @@ use super::schedule_words::{ADVERBS, DAYS, EVERY, EVERY_THE, PARTS, PER, UNITS, 
 use super::tokens::Kind;
 
 /// A schedule.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Schedule {
     /// Intervals of n8n's schedule trigger.
     pub intervals: Vec<Value>,
@@ -23,6 +23,8 @@ pub(super) struct Schedule {
     pub assumed: Option<String>,
     /// True if only an adjective says it (`a daily report`), which may belong to something else.
     pub weak: bool,
+    /// Two times of which the prompt does not say that both are meant, for people.
+    pub contradiction: Option<String>,
 }
 
 /// Returns the number of an ordinal: `every second Monday`.
@@ -49,6 +51,7 @@ struct Found {
     /// First and last hour of a day.
     hours: Option<(u32, u32)>,
     weak: bool,
+    contradiction: Option<String>,
     cron: Option<String>,
     used: BTreeSet<usize>,
 }
@@ -65,7 +68,7 @@ pub(super) fn find(items: &[Item]) -> Option<(Schedule, BTreeSet<usize>)> {
     found.times(items);
     found.without(items);
     let schedule = found.schedule()?;
-    Some((schedule, found.used))
+    Some((Schedule { contradiction: found.contradiction, ..schedule }, found.used))
 }
 
 impl Found {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, json};
 
+use super::choices;
 use super::clauses::Clause;
 use super::conditions;
 use super::flow::Flow;
@@ -61,7 +62,7 @@ pub(super) fn wait(flow: &mut Flow<'_>, clause: &Clause) -> Option<()> {
 pub(super) fn shape(flow: &mut Flow<'_>, clause: &Clause, act: Act) -> Option<()> {
     match act {
         Act::Filter => {
-            let test = conditions::read(&clause.items)?;
+            let test = choices::read(&clause.items)?;
             let drop = clause.items.iter().any(|item| item.is(&["drop", "skip", "ignore", "exclude", "discard", "out", "ignoriere"]));
             let case = conditions::case(&test, flow).filter(|_| !drop)?;
             flow.condition("filter", "Filter", vec![case]);

@@ -50,6 +50,7 @@ pub(super) fn source(flow: &Flow<'_>, clause: &Clause, kind: &str, nouns: &[&str
         places,
         search: quoted,
         city: city(clause),
+        all: clause.items.iter().any(|item| item.among("all every complete entire alle allen samtliche tous toutes todos todas")),
         data: flow.data.clone(),
         prefix,
         ..Source::default()

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::beside;
+use super::choices;
 use super::clauses::is_event_word;
 use super::conditions;
 use super::data::{Data, Field};
@@ -153,6 +155,7 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], prompt: 
             }
             begin(flow, &id, "emailReadImap", None, "");
             if attached {
+                beside::only_with_file(flow, "Object.keys($binary ?? {}).length > 0");
                 flow.data.binary = Some("attachment_0".to_owned());
                 flow.file = Some((id, "attachment_0".to_owned()));
             }
@@ -189,17 +192,20 @@ fn service(flow: &mut Flow<'_>, at: usize, items: &[Item], words: &[String]) -> 
     if short == "slackTrigger" && set.get("trigger") == Some(&json!(["file_share"])) {
         set.insert("downloadFiles".to_owned(), Value::Bool(true));
     }
-    if short == "gmailTrigger"
+    if matches!(short, "gmailTrigger" | "microsoftOutlookTrigger")
         && let Some(from) = items.iter().find(|item| item.kind == Kind::Mail)
+        && let Value::Object(filters) = set.entry("filters").or_insert_with(|| json!({}))
     {
-        set.insert("filters".to_owned(), json!({"sender": from.text}));
+        filters.insert("sender".to_owned(), from.text.as_str().into());
     }
-    let channel = items.iter().find(|item| item.kind == Kind::Channel).map(|item| item.text.clone());
+    let channel = items.iter().find(|item| item.kind == Kind::Channel && item.text.starts_with('#')).map(|item| item.text.clone());
     // A trigger takes no channel by its name.
     let source =
         Source { prefix: format!("{} source", service.key), data: Data::default(), places: names::places(items), ..Source::default() };
-    flow.assume_names(&source.places);
     fill::fill(short, trigger, "", &mut set, &source, flow.catalog).map_err(|name| format!("{name} of the {} trigger", service.display))?;
+    let (given, elsewhere) = beside::placed(&set, &source.places);
+    flow.assume_names(given);
+    let channel = channel.filter(|_| set.keys().any(|key| key.starts_with("channel")));
     let noun = subject(items).unwrap_or("item");
     let action = events::action(&service.key, event.as_deref(), words);
     let id = flow.node(short, &format!("{} Trigger", service.display), set);
@@ -209,15 +215,20 @@ fn service(flow: &mut Flow<'_>, at: usize, items: &[Item], words: &[String]) -> 
     begin(flow, &id, short, event.as_deref(), noun);
     service.key.clone_into(&mut flow.data.service);
     if let Some(action) = action {
-        let test = conditions::Test::Equals { nouns: vec!["action".to_owned()], text: action.to_owned(), not: false };
+        let test = choices::Test::Equals { nouns: vec!["action".to_owned()], text: action.to_owned(), not: false };
         let case = conditions::case(&test, flow).ok_or_else(|| format!("what happened in {}", service.display))?;
         flow.condition("filter", "Only That", vec![case]);
+    }
+    for place in elsewhere {
+        beside::only_there(flow, place)?;
+    }
+    if short == "telegramTrigger" && files {
+        telegram_file(flow, &id, words)?;
     }
     if short == "hubspotTrigger" {
         whole_record(flow, trigger)?;
     }
     let file = match short {
-        "telegramTrigger" if files => Some("data"),
         "gmailTrigger" | "microsoftOutlookTrigger" if said(&["attachment", "attached", "attachments"]) => Some("attachment_0"),
         "slackTrigger" if files => Some("file_0"),
         _ => None,
@@ -226,6 +237,31 @@ fn service(flow: &mut Flow<'_>, at: usize, items: &[Item], words: &[String]) -> 
         flow.data.binary = Some(property.to_owned());
         flow.file = Some((id, property.to_owned()));
     }
+    Ok(())
+}
+
+/// Lets only messages with a file pass. The trigger downloads photos, documents and videos; voice messages are downloaded behind it.
+fn telegram_file(flow: &mut Flow<'_>, trigger: &str, words: &[String]) -> Result<(), String> {
+    let said = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    let message = format!("{trigger}.message");
+    let kinds: &[&str] = match () {
+        () if said(&["audio", "voice"]) => &["voice", "audio"],
+        () if said(&["image"]) => &["photo"],
+        () if said(&["video"]) => &["video"],
+        () if said(&["document", "invoice", "csv", "xml", "pdf"]) => &["document"],
+        () => &["document", "photo", "video"],
+    };
+    let any: Vec<String> = kinds.iter().map(|kind| format!("{message}.{kind}")).collect();
+    let any = any.join(" ?? ");
+    beside::only_with_file(flow, &format!("Boolean({any})"));
+    let mut holder = trigger.to_owned();
+    if kinds.contains(&"voice") {
+        let set = map(json!({"fileId": format!("{{{{ ({any}).file_id }}}}")}));
+        holder = flow.node("telegram.file.get", "Download Voice", set);
+        flow.extend(&holder);
+    }
+    flow.data.binary = Some("data".to_owned());
+    flow.file = Some((holder, "data".to_owned()));
     Ok(())
 }
 

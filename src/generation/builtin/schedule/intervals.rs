@@ -10,20 +10,25 @@ impl Found {
     pub(super) fn schedule(&self) -> Option<Schedule> {
         if let Some(cron) = &self.cron {
             let intervals = vec![json!({"field": "cronExpression", "expression": cron})];
-            return Some(Schedule { intervals, said: format!("cron {cron}"), assumed: None, weak: false });
+            return Some(Schedule { intervals, said: format!("cron {cron}"), ..Schedule::default() });
         }
         let (count, unit) = match (self.every, self.often) {
             (_, Some((count, Unit::Day))) if count > 1 && self.times.is_empty() => {
                 let first = if count == 2 { vec![8, 20] } else { (0..count.min(24)).map(|at| at * 24 / count.min(24)).collect() };
                 let (said, intervals) = (format!("{count} times a day"), first.iter().map(|hour| daily(1, hour * 60)).collect());
                 let hours: Vec<String> = first.iter().map(|hour| clock(hour * 60)).collect();
-                return Some(Schedule { intervals, said, assumed: Some(format!("it runs at {}", hours.join(", "))), weak: false });
+                return Some(Schedule {
+                    intervals,
+                    said,
+                    assumed: Some(format!("it runs at {}", hours.join(", "))),
+                    ..Schedule::default()
+                });
             }
             (_, Some((count, Unit::Hour))) if count > 1 => (60 / count.min(60), Unit::Minute),
             (_, Some((2, Unit::Week))) if self.days.is_empty() => {
                 let intervals = vec![weekly(1, &[1, 4], 9 * 60)];
                 let assumed = Some("it runs on Monday and Thursday at 09:00".to_owned());
-                return Some(Schedule { intervals, said: "twice a week".to_owned(), assumed, weak: false });
+                return Some(Schedule { intervals, said: "twice a week".to_owned(), assumed, ..Schedule::default() });
             }
             (_, Some((1, unit))) => (1, unit),
             (Some(every), _) => every,
@@ -86,7 +91,7 @@ impl Found {
         }
         let on_monday = unit == Unit::Week && days.is_empty();
         let assumed = assumed.map(|said| if on_monday { format!("{said} on Monday") } else { said });
-        Some(Schedule { intervals, said, assumed, weak: self.weak && self.times.is_empty() && self.days.is_empty() })
+        Some(Schedule { intervals, said, assumed, weak: self.weak && self.times.is_empty() && self.days.is_empty(), ..Schedule::default() })
     }
 
     /// Returns the schedule that only a cron expression has: one that is repeated within hours or on days. `Some(None)`: nothing has it.
@@ -123,7 +128,7 @@ impl Found {
             let names: Vec<&str> = self.days.iter().filter_map(|day| NAMES.get(usize::from(*day)).copied()).collect();
             said.push_str(&format!(" on {}", names.join(", ")));
         }
-        Some(Some(Schedule { intervals, said: format!("{said} (cron {expression})"), assumed: None, weak: false }))
+        Some(Some(Schedule { intervals, said: format!("{said} (cron {expression})"), ..Schedule::default() }))
     }
 }
 
@@ -131,7 +136,8 @@ fn dated(day: u32, months: &str, at: u32) -> Value {
     json!({"field": "cronExpression", "expression": format!("{} {} {day} {months} *", at % 60, at / 60)})
 }
 
-fn clock(at: u32) -> String {
+/// Returns a time of day for people.
+pub(super) fn clock(at: u32) -> String {
     format!("{:02}:{:02}", at / 60, at % 60)
 }
 

@@ -3,6 +3,7 @@
 use super::super::reading::{Item, number_word};
 use super::super::schedule_words::{AT, PARTS, UNITS, Unit};
 use super::super::tokens::Kind;
+use super::intervals;
 use super::{Found, of};
 
 /// Returns the minutes of a time that is written with a point.
@@ -25,6 +26,16 @@ fn second_half(behind: &[Item], before: Option<&Item>, hour: u32) -> bool {
     let part = behind.get(skip).and_then(|item| of(PARTS, item)).or_else(|| before.and_then(|item| of(PARTS, item)));
     let night = behind.get(skip).is_some_and(|item| item.is(&["night", "nacht", "nachts", "noche", "nuit"]));
     part.is_some_and(|part| matches!(part, 15 | 18)) || night && hour >= 6
+}
+
+/// Reports whether a time is said to be one more: `and at 6 pm`, `8:00, 20:00`.
+fn is_another(items: &[Item], at: usize) -> bool {
+    let before = items[..at]
+        .iter()
+        .rev()
+        .find(|item| !item.among(AT) && !item.is(&["the", "then", "again", "dann", "nochmal", "encore", "otra", "vez"]));
+    before
+        .is_some_and(|item| item.kind == Kind::Comma || item.is(&["and", "und", "et", "y", "&", "sowie", "plus", "or"]) || item.text == "&")
 }
 
 impl Found {
@@ -113,6 +124,9 @@ impl Found {
                 let after = at + 1 + usize::from(clock);
                 let time =
                     if time < 12 * 60 && second_half(&items[after..], items[..at].last(), time / 60) { time + 12 * 60 } else { time };
+                if let Some(before) = self.times.last().filter(|before| **before != time && !is_another(items, at)) {
+                    self.contradiction.get_or_insert(format!("{} and {}", intervals::clock(*before), intervals::clock(time)));
+                }
                 self.times.push(time);
                 self.used.insert(at);
                 if placed || joined {

@@ -87,6 +87,14 @@ fn a_prompt_with_a_word_that_nothing_accounts_for_is_not_built() {
         "Every month on the first Monday at 9 post \"Inventory\" to Slack #ops",
         "Every 90 minutes post \"Drink\" to Slack #ops",
         "When a task is completed in Asana, add a row to Google Sheets",
+        "When a new mail about contracts arrives in Gmail, post it to Slack #legal",
+        "When an urgent Zendesk ticket is created, post it to Slack #support",
+        "When a high priority Freshdesk ticket is created, post it to Slack #support",
+        "When an order with more than 3 items arrives in WooCommerce, post it to Slack #sales",
+        "When a Calendly meeting of type Demo is booked, post it to Slack #sales",
+        "When the webhook /lead is called and the score is over 10 or the plan is gold, post it to Slack #sales",
+        "When a new tag is added in ActiveCampaign, add it to the Postgres table tags",
+        "Every day at 9 am at 6 pm post \"Hello\" to Slack #all",
     ] {
         assert_ne!(word(&proposed(text)), "built", "{text}");
     }
