@@ -7,6 +7,7 @@ mod ai;
 mod arrivals;
 mod begin;
 mod beside;
+mod channels;
 mod choices;
 mod clauses;
 mod compose;
@@ -15,18 +16,24 @@ mod coverage;
 mod data;
 mod drafts;
 mod events;
+mod evidence;
 mod fetch;
+mod fields;
 mod files;
 mod fill;
 mod finish;
 mod flow;
 mod form;
+mod given;
 mod guard;
 mod literals;
+mod mailbox;
 mod mails;
+mod mentions;
 mod names;
 mod nearest;
 mod operations;
+mod outputs;
 mod perform;
 mod phrases;
 mod places;
@@ -39,6 +46,7 @@ mod records;
 mod reminders;
 mod reply;
 mod restrictions;
+mod rows;
 mod run;
 mod schedule;
 mod schedule_words;
@@ -47,7 +55,10 @@ mod shapes;
 mod sources;
 mod starts;
 mod steps;
+mod stuck;
+mod token;
 mod tokens;
+mod trail;
 mod unused;
 mod words;
 mod world;
@@ -101,6 +112,16 @@ pub fn propose(request: &Prompt<'_>) -> Outcome {
         let asked = questions::about(&composed);
         if asked.is_empty() {
             return Outcome::Abstained(abstain::from(&composed, request.catalog, None));
+        }
+        // The same question again would be a dead end.
+        if let Some(again) = asked.iter().map(|one| &one.question).find(|one| used.contains(&one.id)) {
+            let answer = request.answers.get(&again.id).cloned().or_else(|| again.default.clone()).unwrap_or_default();
+            let why = format!(
+                "the answer “{}” to “{}” does not say enough; write it into the prompt",
+                crate::text::one_line(&answer, 60),
+                again.text
+            );
+            return Outcome::Abstained(abstain::from(&composed, request.catalog, Some(why)));
         }
         let before = used.len();
         let mut open: Vec<Question> = Vec::new();
@@ -191,5 +212,5 @@ fn answered(text: &str, asked: &questions::Asked, answer: &str) -> String {
         let end = at + words.len();
         (text.is_char_boundary(at) && text.is_char_boundary(end)).then(|| format!("{}{answer}{}", &text[..at], &text[end..]))
     });
-    replaced.unwrap_or_else(|| format!("{}.{}", text.trim_end().trim_end_matches('.'), asked.phrase.replace('@', answer)))
+    replaced.unwrap_or_else(|| format!("{}. {}", text.trim_end().trim_end_matches('.'), asked.phrase.replace('@', answer).trim_start()))
 }

@@ -5,7 +5,7 @@ use serde_json::Map;
 use super::compose::Composed;
 use super::nearest::nearest;
 use super::services::VENDORS;
-use super::world::Stuck;
+use super::stuck::Stuck;
 use crate::catalog::{Around, Catalog, filled, shown};
 use crate::generation::outcome::Abstention;
 

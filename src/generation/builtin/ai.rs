@@ -13,8 +13,9 @@ use super::services::{OPENAI, VENDORS};
 use super::shapes::{LANGUAGE_NAMES, language};
 use super::sources;
 use super::starts::{Start, map};
+use super::stuck::Stuck;
 use super::words::Act;
-use super::world::{Stuck, World, harmless};
+use super::world::{World, harmless};
 
 /// Another package has a node type of this name, which is old.
 const OWN_OPENAI: &str = "@n8n/n8n-nodes-langchain.openAi";
@@ -105,7 +106,7 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, acts: &[Act], world: &W
         return Err(unknown());
     }
     if !flow.each && (acts.contains(&Act::Summarize) || said(&["digest", "one", "overview"]) || noun("summary")) {
-        records::collect(flow, &[]);
+        records::collect(flow);
     }
     text(flow, clause, vendor, world)?;
     let replies = acts.contains(&Act::Reply) && !answered;
@@ -143,7 +144,7 @@ fn request(flow: &Flow<'_>, clause: &Clause, world: &World<'_>) -> String {
     let about = match (&flow.made, &flow.collected) {
         (Some(made), _) => format!("{{{{{made}}}}}"),
         (None, Some(_)) => sources::source(flow, clause, "", &[]).text,
-        (None, None) => flow.data.text(&[]),
+        (None, None) => flow.data.text(),
     };
     let body = ["text", "message"]
         .iter()
@@ -198,7 +199,7 @@ fn text(flow: &mut Flow<'_>, clause: &Clause, vendor: usize, world: &World<'_>) 
         let set = json!({"modelId": "gpt-5-mini", "responses": {"values": [{"content": prompt}]}});
         (flow.node(&format!("{OWN_OPENAI}.text.response"), "OpenAI", map(set)), "openAi.text.response")
     } else if agent || remembers {
-        let mut set = json!({"promptType": "define", "text": flow.data.text(&[])});
+        let mut set = json!({"promptType": "define", "text": flow.data.text()});
         set["options"] = json!({"systemMessage": plain(&instruction(clause, world))});
         let id = flow.node("agent", "Agent", map(set));
         if matches!(world.start, Start::Chat)
@@ -260,7 +261,11 @@ fn made(flow: &mut Flow<'_>, id: &str, kind: &str, noun: &str) {
     let data = Data::of(id, kind, None);
     flow.made = data.field(noun).map(|field| data.code(&field.path));
     flow.earlier.push(data);
-    flow.collected = None;
+    // One text about all items: none of them gives it a title.
+    if flow.collected.take().is_some() {
+        flow.data.fields.clear();
+        flow.data.noun = sources::plural(&flow.data.noun);
+    }
 }
 
 fn draw(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> Option<()> {
@@ -298,7 +303,7 @@ fn mood(flow: &mut Flow<'_>, clause: &Clause, vendor: usize) -> Option<()> {
         .iter()
         .find_map(|noun| flow.data.field(noun))
         .map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)));
-    let text = flow.made.as_ref().map(|made| format!("{{{{{made}}}}}")).or(field).unwrap_or_else(|| flow.data.text(&[]));
+    let text = flow.made.as_ref().map(|made| format!("{{{{{made}}}}}")).or(field).unwrap_or_else(|| flow.data.text());
     let _ = clause;
     let id = flow.node("sentimentAnalysis", "Sentiment", map(json!({"inputText": text})));
     model(flow, vendor, &id);
@@ -315,7 +320,13 @@ fn extract(flow: &mut Flow<'_>, clause: &Clause, vendor: usize, world: &World<'_
         let wanted = item.noun.is_some_and(|noun| !NOT.contains(&noun))
             || item.noun.is_none() && !item.plain && item.act.is_none() && item.service.is_none() && item.vendor.is_none();
         let name: String = item.word.chars().filter(char::is_ascii_alphanumeric).collect();
-        if wanted && !item.is_verb && item.kind == super::tokens::Kind::Word && !name.is_empty() && !names.contains(&name) {
+        if wanted
+            && !item.is_verb
+            && !item.among(GENERIC)
+            && item.kind == super::tokens::Kind::Word
+            && !name.is_empty()
+            && !names.contains(&name)
+        {
             names.push(name);
         }
     }

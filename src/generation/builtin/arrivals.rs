@@ -4,6 +4,7 @@ use super::clauses::{self, Clause, Role};
 use super::reading::Item;
 use super::services::Lexicon;
 use super::starts::{self, Start};
+use super::tokens::Kind;
 use super::words::Act;
 
 const EACH: &str = "every each any all jede jeden jedes jeder alle chaque cada todos todas tous toutes";
@@ -71,15 +72,21 @@ pub(super) fn arriving(items: &[Item], lexicon: &Lexicon) -> Option<(Start, usiz
     let gotten = |at: usize| {
         items[at].is(&["get", "receive", "send"]) && items[at - 1].is(&["i", "we", "you", "people", "they", "customers", "users"])
     };
+    // `for each mail to support@example.com`, `messages that start with …`.
+    let own = |at: usize| {
+        items.get(at + 1).is_some_and(|next| next.kind == Kind::Mail) && items[at - 1].noun == Some("mail")
+            || items[at - 1].among("start starts begin begins starting beginning")
+    };
     let to = (key + 1..items.len())
         .find(|at| {
-            items[*at].among(TO) && (!arrival(&items[*at - 1]) || gotten(*at - 1))
+            !own(*at) && items[*at].among(TO) && (!arrival(&items[*at - 1]) || gotten(*at - 1))
                 || items[*at].is_verb && !arrival(&items[*at]) && !gotten(*at)
         })
         .unwrap_or(items.len());
     let start = starts::detect(&items[object..to], lexicon)?;
-    let happens =
-        items[mark..to].iter().any(|item| clauses::is_event_word(&item.word) || item.is(&["get", "gets", "put", "show", "shows"]));
+    let happens = items[mark..to].iter().any(|item| {
+        clauses::is_event_word(&item.word) || item.is(&["get", "gets", "put", "show", "shows", "start", "starts", "begin", "begins"])
+    });
     let arrives = items[object..to].iter().any(|item| item.noun.is_some_and(|noun| ARRIVING.contains(&noun)));
     let reads = matches!(items[verb].act, Some(Act::Get | Act::Delete | Act::Update | Act::Call));
     // Plurals without `each` are only certain where things are kept, or are said to come from there: `send Slack messages` makes them.

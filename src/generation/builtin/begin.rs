@@ -3,11 +3,15 @@
 use super::arrivals;
 use super::choices::{self, Test};
 use super::clauses::{self, Clause, Role};
-use super::reading::Item;
+use super::form::RECIPIENT;
+use super::reading::{self, Item};
 use super::services::Lexicon;
 use super::starts::{self, Start};
 use super::tokens::Kind;
 use super::words::Act;
+
+/// Verbs for waiting for what comes.
+pub(super) const LISTENS: &str = "listen listens listen-to listens-to listen-on listens-on consume consumes";
 
 /// Something that starts the workflow.
 pub(super) struct Event {
@@ -121,6 +125,12 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
         && !matches!(start, Start::Manual | Start::Chat | Start::Error | Start::Form | Start::Webhook)
     {
         let mut rest = items[..from].to_vec();
+        // `send each new customer of Stripe a welcome mail`: they get it.
+        let gets = rest.last().is_some_and(|verb| verb.is_verb && verb.act == Some(Act::Send));
+        let person = items[from..to].iter().any(|item| matches!(item.noun, Some("customer" | "contact" | "user" | "lead" | "visitor")));
+        if gets && person && items.get(to).is_some_and(|item| item.is(&["a", "an", "ein", "eine", "einen"])) {
+            rest.push(reading::word_of("them"));
+        }
         rest.extend_from_slice(&items[to..]);
         let looks = rest.iter().all(|item| !item.is_verb || matches!(item.act, Some(Act::Get | Act::Light)));
         let bare = looks && rest.iter().all(|item| item.service.is_none() && !item.is_value());
@@ -164,9 +174,9 @@ fn from_step(clause: &Clause, lexicon: &Lexicon, scheduled: bool, at: usize) -> 
     }
     let watched = items
         .first()
-        .is_some_and(|item| item.is(&["watch", "monitor", "uberwache", "surveille", "vigila", "poll", "listen", "listen-to", "consume"]));
+        .is_some_and(|item| item.among("watch watches monitor monitors uberwache surveille vigila poll polls") || item.among(LISTENS));
     if watched && acts.iter().all(|act| *act == Act::Get) && matches!(start, Start::Service(_) | Start::Feed | Start::Mail) {
-        let listens = items.first().is_some_and(|item| item.is(&["listen", "listen-to", "consume"]));
+        let listens = items.first().is_some_and(|item| item.among(LISTENS));
         return Some((event(start, items, if listens { Role::Start } else { Role::Step }, !listens), None));
     }
     let mild = acts.iter().all(|act| matches!(act, Act::Create | Act::Light | Act::Reply | Act::Unsupported | Act::Upload | Act::Call));
@@ -212,7 +222,7 @@ fn fresh_object(items: &[Item]) -> Option<(usize, usize)> {
     let upto = items[fresh + 1..].iter().enumerate().position(|(at, item)| {
         let placed = items[fresh + 1..=fresh + at].iter().any(|item| item.service.is_some());
         item.is(&["to", "into", "with", "via", "by", "using", "per", "mit", "an", "avec", "par", "con", "por", "through"])
-            || placed && item.is(&["in", "on", "as", "als", "en", "dans"])
+            || placed && item.is(&["in", "on", "as", "als", "en", "dans", "a", "an", "ein", "eine", "einen"])
             || item.is_verb
     });
     let to = upto.map_or(items.len(), |by| fresh + 1 + by);
@@ -293,9 +303,16 @@ pub(super) fn with_details(start: &[Item], items: &[Item], kind: &Start) -> Vec<
             )
         )
     };
+    // `send it to me by mail` says how, and no field.
+    let by_mail = |item: &Item| {
+        let before = item.at.and_then(|at| at.checked_sub(1)).and_then(|before| items.get(before));
+        item.noun == Some("mail") && before.is_some_and(|before| before.among("by via per par por"))
+    };
     let mut all = start.to_vec();
     let wanted = |item: &Item| match kind {
-        Start::Form => item.service.is_none() && (field(item) || item.is(&["cv", "pdf", "upload", "newsletter"])),
+        Start::Form => {
+            item.service.is_none() && !item.is_verb && !by_mail(item) && (field(item) || item.is(&["cv", "pdf", "upload", "newsletter"]))
+        }
         _ => attached(item),
     };
     // Whoever gets a mail has to give an address.
@@ -304,7 +321,8 @@ pub(super) fn with_details(start: &[Item], items: &[Item], kind: &Start) -> Vec<
             || item.noun == Some("visitor")
     });
     if *kind == Start::Form && writes_back {
-        all.extend(items.iter().find(|item| item.noun == Some("mail")).cloned());
+        let mail = items.iter().find(|item| item.noun == Some("mail"));
+        all.extend(mail.map(|mail| Item { is_verb: false, word: RECIPIENT.to_owned(), ..mail.clone() }));
     }
     // A form only asks for what is said before the first place that it goes to.
     let upto = if *kind == Start::Form { items.iter().position(|item| item.service.is_some()).unwrap_or(items.len()) } else { items.len() };

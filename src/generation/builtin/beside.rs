@@ -9,9 +9,9 @@ use super::conditions;
 use super::flow::Flow;
 use super::operations::parts;
 use super::reading::{Item, JOINS};
+use super::stuck::Stuck;
 use super::tokens::Kind;
 use super::words::is_among;
-use super::world::Stuck;
 use crate::generation::compact::{Case, CompactNode, Condition};
 
 /// Words that open a restriction.
@@ -95,35 +95,6 @@ pub(super) fn without_command(flow: &mut Flow<'_>, tests: &[Test]) {
         field.path = format!("{own}.slice({}).trim()", command.encode_utf16().count());
         flow.assume(format!("The text is what follows {command}"));
     }
-}
-
-/// Returns the places that a trigger has a parameter for, and the others.
-pub(super) fn placed<'p>(
-    set: &serde_json::Map<String, serde_json::Value>,
-    places: &'p [(&'static str, String)],
-) -> (Vec<Place<'p>>, Vec<Place<'p>>) {
-    let takes = |place: &str| {
-        set.keys().any(|key| {
-            parts(key).iter().any(|word| word == place || word.strip_suffix('s') == Some(place) || place == "database" && word == "source")
-        })
-    };
-    places.iter().partition(|(place, _)| takes(place))
-}
-
-type Place<'p> = &'p (&'static str, String);
-
-/// Adds the condition that an event is one of a place that its trigger has no parameter for.
-///
-/// # Errors
-///
-/// A message, if the data is not known to have the place.
-pub(super) fn only_there(flow: &mut Flow<'_>, (place, name): Place<'_>) -> Result<(), String> {
-    let missing = || format!("the {place} {name}, which its trigger does not tell");
-    let field = flow.data.field(place).ok_or_else(missing)?;
-    let left = format!("{{{{{}}}}}", flow.data.code(&field.path));
-    let of = vec![Condition { left: left.into(), op: "string.equals".to_owned(), right: name.as_str().into() }];
-    flow.condition("filter", "Only There", vec![Case { of, ignore_case: true, ..Case::default() }]);
-    Ok(())
 }
 
 /// Adds the condition that an item has a file.
@@ -230,7 +201,7 @@ pub(super) fn unaccounted(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
             && !choices::compares(item)
             && within(*at, BEFORE)
             && !own
-            && !next.is_some_and(|next| next.service.is_some())
+            && next.is_none_or(|next| next.service.is_none())
     })?;
     Some(Stuck::Unknown(format!("what “{}” restricts", crate::text::one_line(&items[found].text, 40))))
 }

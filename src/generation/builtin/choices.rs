@@ -1,5 +1,6 @@
 //! Conditions in words: `over 100 EUR`, `contains "urgent"`, `is positive`, `is not valid`.
 
+use super::clauses::is_event_word;
 use super::mails;
 use super::reading::Item;
 use super::schedule_words::UNITS;
@@ -206,7 +207,12 @@ pub(super) fn read(items: &[Item]) -> Option<Test> {
         .collect();
     let subject = nouns(is);
     match rest.as_slice() {
-        [one] if !subject.is_empty() && (one.kind == Kind::Quoted || one.kind == Kind::Word && one.service.is_none()) => {
+        // `is submitted` says what happened, and no value.
+        [one]
+            if !subject.is_empty()
+                && !is_event_word(&one.word)
+                && (one.kind == Kind::Quoted || one.kind == Kind::Word && one.service.is_none()) =>
+        {
             Some(Test::Equals { nouns: subject, text: one.text.clone(), not: negated })
         }
         _ => None,

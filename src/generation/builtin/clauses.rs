@@ -81,6 +81,7 @@ pub(super) fn clauses(items: &[Item]) -> Vec<Clause> {
     let mut found: Vec<Clause> = Vec::new();
     for (sentence, items) in sentences(items).into_iter().enumerate() {
         let mut own: Vec<Clause> = Vec::new();
+        let mut listing = false;
         for chunk in chunks(&items) {
             let (role, either, skipped) = role(&chunk);
             let clause = Clause { role, items: chunk[skipped..].to_vec(), sentence, either };
@@ -89,6 +90,24 @@ pub(super) fn clauses(items: &[Item]) -> Vec<Clause> {
             }
             // A clause without a verb continues a list: `title, link and summary`.
             let goes_on = role == Role::Step && clause.verbs().is_empty() && !has_subject(&clause.items);
+            // `post to #deals whenever …, with the title | and the value`: what the message has belongs to it.
+            let step = own.iter().position(|clause| clause.role == Role::Step && !clause.verbs().is_empty());
+            let with = clause.items.first().is_some_and(|item| item.is(&["with", "mit", "avec", "con", "including"]));
+            if let Some(step) = step.filter(|_| goes_on && own.last().is_some_and(|last| last.role == Role::Start) && (with || listing)) {
+                listing = true;
+                own[step].items.push(comma());
+                own[step].items.extend(clause.items);
+                continue;
+            }
+            // `when a form with name | and email is submitted`: the list belongs to the start, and its verb follows.
+            if let Some(last) = own.last_mut().filter(|last| role == Role::Step && last.role == Role::Start)
+                && lists(&last.items)
+                && (goes_on || happens(&clause.items))
+            {
+                last.items.push(comma());
+                last.items.extend(clause.items);
+                continue;
+            }
             match own.last_mut() {
                 Some(last) if goes_on && (last.role == Role::Step || last.role == Role::Condition && is_short(&clause.items)) => {
                     last.items.push(comma());
@@ -106,6 +125,24 @@ pub(super) fn clauses(items: &[Item]) -> Vec<Clause> {
     found
 }
 
+/// Reports whether the items are a thing with a list of what it has, and do not say yet what happens to it.
+fn lists(items: &[Item]) -> bool {
+    let Some(with) = items.iter().position(|item| item.is(&["with", "mit", "avec", "con"])) else { return false };
+    let said = |item: &Item| item.is(COPULAS) || is_event_word(&item.word) && !item.among(FRESH);
+    with > 0 && !items.iter().any(said)
+}
+
+/// Reports whether the items end with what happens to the things before: `email is submitted`, `E-Mail abgeschickt wird`.
+fn happens(items: &[Item]) -> bool {
+    let Some(copula) = items.iter().position(|item| item.is(COPULAS)) else {
+        return items.last().is_some_and(|last| is_event_word(&last.word)) && !items.iter().any(|item| item.service.is_some());
+    };
+    let event = items.iter().position(|item| is_event_word(&item.word) && !item.among(FRESH));
+    let asks =
+        items[..copula].iter().any(|item| item.is_verb && !matches!(item.act, None | Some(Act::Light)) && !is_event_word(&item.word));
+    event.is_some() && copula > 0 && copula < 6 && !asks
+}
+
 /// Reports whether the items have a light verb with a subject, so that they are a sentence of their own.
 fn has_subject(items: &[Item]) -> bool {
     items
@@ -117,7 +154,7 @@ fn is_short(items: &[Item]) -> bool {
     items.len() <= 4
 }
 
-/// Returns a comma.
+/// Returns the comma between two parts of a clause.
 pub(super) fn comma() -> Item {
     Item {
         kind: Kind::Comma,
@@ -131,12 +168,22 @@ pub(super) fn comma() -> Item {
         plain: true,
         is_verb: false,
         joint: None,
+        at: None,
     }
 }
 
 fn sentences(items: &[Item]) -> Vec<Vec<Item>> {
     let mut found = vec![Vec::new()];
-    for item in items {
+    for (at, item) in items.iter().enumerate() {
+        // `post to #news: "…"`: what is quoted behind a colon is the text.
+        let text = item.kind == Kind::Colon
+            && item.text == ":"
+            && items.get(at + 1).is_some_and(|next| next.kind == Kind::Quoted)
+            && items.get(at + 2).is_none_or(|next| next.kind == Kind::Stop);
+        if text {
+            found.last_mut().into_iter().for_each(|last: &mut Vec<Item>| last.push(comma()));
+            continue;
+        }
         if matches!(item.kind, Kind::Stop | Kind::Colon) {
             found.push(Vec::new());
         } else if let Some(last) = found.last_mut() {
@@ -147,6 +194,8 @@ fn sentences(items: &[Item]) -> Vec<Vec<Item>> {
     found
 }
 
+/// Verbs that a participle follows.
+const COPULAS: &[&str] = &["is", "are", "gets", "get", "was", "comes", "wird", "werden", "ist", "est", "sont", "es", "se"];
 /// Words for things that come.
 const FRESH: &str = "new every each incoming neue neuer neuen neuem jeder jedem jede chaque cada";
 
@@ -228,7 +277,7 @@ fn begins_subordinate(items: &[Item], at: usize) -> bool {
         || item.is(&["cada"]) && next(1).is_some_and(|next| next.is(&["vez"]))
         || item.is(&["jedes"]) && next(1).is_some_and(|next| next.is(&["mal"]))
         || item.is(&["as"]) && next(1).is_some_and(|next| next.is(&["soon"]))
-        || item.is(&["des"]) && next(1).is_some_and(|next| next.is(&["qu", "que"]))
+        || item.is(&["des"]) && next(1).is_some_and(|next| next.is(&["qu", "que", "quun", "quune"]))
         || item.is(&["once"]) && next(1).is_some_and(|next| next.plain && !next.is(&["per"]) || next.noun.is_some())
         || item.is(&["unless"])
 }
@@ -270,7 +319,7 @@ fn role(chunk: &[Item]) -> (Role, bool, usize) {
     if first.is(&["as"]) && word(skip + 1, &["soon"]) {
         return (Role::Start, false, (skip + 3).min(chunk.len()));
     }
-    if first.is(&["des"]) && word(skip + 1, &["qu", "que"]) {
+    if first.is(&["des"]) && word(skip + 1, &["qu", "que", "quun", "quune"]) {
         return (Role::Start, false, skip + 2);
     }
     if first.is(&["once"]) {
@@ -299,11 +348,11 @@ pub(super) fn is_event_word(word: &str) -> bool {
         uploads filled fills opened opens closed updated changed changes deleted paid pays published publishes starred booked books cancelled \
         canceled fails failed called calls hit mentioned mentions mention joins joined subscribes subscribed unsubscribes reacts sent sends \
         pushed pushes join reach reaches merged released won lost signed signs appears appear appeared registers registered placed made completed moved assigned \
-        reported orders ordered new triggered requested dropped drops saved enters enter entered incoming resolved raised expires happens occurs started \
+        reported declined denied orders ordered new triggered requested dropped drops saved enters enter entered incoming resolved raised expires happens occurs started \
         starts finishes finished ends rises falls climbs posts pasted paste rated crashes crashed breaks \
         erstellt angelegt eingeht eingegangen kommt ankommt hochgeladen ausgefullt abgeschickt abgesendet geandert geloscht bezahlt eintrifft \
         gesendet hinzugefugt aktualisiert veroffentlicht erscheint auftritt fehlschlagt landet eingereicht gekundigt storniert aufgerufen bekommen \
-        cree creee ajoute ajoutee arrive recu recue soumis envoye modifie supprime paye publie depose remplit rempli echoue apparait soumet recois \
+        ankommen reussi payee annulee cree creee ajoute ajoutee arrive recu recue soumis envoye modifie supprime paye publie depose remplit rempli echoue apparait soumet recois \
         llega llegue crea cree creado anade anada recibe recibo recibido envia envie actualiza elimina publica publique paga suba sube falla falle fallan \
         aparece aparezca abra abre abierta cierra cierre rellena rellene complete entra entre";
     is_among(EVENTS, word)

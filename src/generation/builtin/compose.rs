@@ -3,9 +3,12 @@
 use super::ai;
 use super::begin::{Event, conditions_first, find_start, with_details};
 use super::beside;
+use super::channels::assumed_channels;
 use super::clauses::{self, Clause, Role};
-use super::coverage::{forgotten, strangers, unmade, unreached};
+use super::coverage::{forgotten, unknown_request, unmade, unreached};
+use super::evidence;
 use super::flow::Flow;
+use super::mentions;
 use super::phrases;
 use super::polled;
 use super::reading::{self, Item};
@@ -13,8 +16,10 @@ use super::run::Run;
 use super::schedule;
 use super::services::Lexicon;
 use super::starts::{self, Start};
+use super::stuck::Stuck;
+use super::trail::{Part, PartKind};
 use super::words::Act;
-use super::world::{Stuck, World};
+use super::world::World;
 use super::{restrictions, zones};
 use crate::catalog::Catalog;
 
@@ -33,6 +38,9 @@ pub(super) struct Composed<'c> {
 pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexicon: &'c Lexicon) -> Composed<'c> {
     let items = phrases::items(text, lexicon);
     let mut flow = Flow::new(catalog, lexicon);
+    for channel in assumed_channels(&items) {
+        flow.assume(format!("{channel} is a channel of Slack"));
+    }
     let found = schedule::find(&items);
     let mut used = found.as_ref().map(|(_, used)| used.clone()).unwrap_or_default();
     let zone = zones::find(&items).filter(|_| found.is_some());
@@ -81,19 +89,25 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
         stuck.push(Stuck::Unknown(what));
         return Composed { flow, start: Some(start), stuck, items, zone: None };
     }
+    let mut parts: Vec<Part> = Vec::new();
     let gate = filter_start(&mut flow, &of_start, &clauses).unwrap_or_else(|error| {
         stuck.push(error);
         None
     });
     let chosen = matches!(start, Start::Service(_) | Start::Mail | Start::Feed | Start::Webhook);
     stuck.extend(beside::unaccounted(&flow, &of_start).filter(|_| chosen && stuck.is_empty()));
+    parts.push(Part::new(&about, &flow, 0, PartKind::Start));
     let mut run =
         Run { world: &world, stuck: &mut stuck, before: None, gate, sentence: usize::MAX, parted: false, effects: 0, answered: false };
     for at in 0..clauses.len() {
         run.answered = clauses[at + 1..].iter().any(is_answer);
         let parted = clauses.get(at + 1).is_some_and(|next| next.role == Role::Otherwise && next.sentence == clauses[at].sentence);
         run.parted = parted && clauses[at].role == Role::Step && run.gate.is_none();
+        let condition = clauses[at].role == Role::Condition || clauses[at].role == Role::Start;
+        let kind = if condition { PartKind::Condition } else { PartKind::Step };
+        let before = flow.nodes.len();
         run.clause(&mut flow, &clauses[at]);
+        parts.push(Part::new(&clauses[at].items, &flow, before, kind));
     }
     if run.before.is_some() {
         run.close(&flow);
@@ -102,20 +116,30 @@ pub(super) fn compose<'c>(text: &str, channel: &str, catalog: &'c Catalog, lexic
         && stuck.is_empty()
         && start == Start::Chat
         && let Some(clause) = clauses.first().cloned().or_else(|| whole(&items))
-        && let Err(error) = ai::chat(&mut flow, &clause, &world)
     {
-        stuck.push(error);
+        let before = flow.nodes.len();
+        stuck.extend(ai::chat(&mut flow, &clause, &world).err());
+        parts.push(Part::new(&clause.items, &flow, before, PartKind::Step));
     }
     if start == Start::Webhook {
         starts::asked_for_nothing(&mut flow, &items);
     }
     stuck.extend(restrictions::unknown_event(&of_start).filter(|_| matches!(start, Start::Service(_))));
     flow.drop_repeated();
-    stuck.extend(strangers(&mut flow, &items, &used));
+    stuck.extend(unknown_request(&flow, &items, &used));
     stuck.extend(forgotten(&flow, &rest));
+    stuck.extend(mentions::broken(&flow, &rest).filter(|_| stuck.is_empty()));
+    // The step that nothing was made of.
+    if flow.effects == 0 && stuck.is_empty() && items.iter().any(|item| item.service.is_some()) {
+        let step = clauses.iter().find(|clause| clause.role == Role::Step && !clause.items.is_empty());
+        stuck.extend(step.map(|clause| Stuck::Unknown(clause.text())));
+    }
     stuck.extend(restrictions::unaccounted(&flow, &items, &used).filter(|_| stuck.is_empty()));
     if stuck.is_empty() {
         stuck.extend(unreached(&flow, &items, &of_start).or_else(|| unmade(&flow, &items)));
+    }
+    if stuck.is_empty() {
+        stuck.extend(evidence::missing(&mut flow, &items, &used, &parts));
     }
     Composed { flow, start: Some(start), stuck, items, zone: zone.map(|(zone, _)| zone) }
 }

@@ -19,6 +19,9 @@ pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
     let (of, ignore_case, loose) = match test {
         Test::Number { nouns, op, value } => {
             let known = [
+                "worth",
+                "value",
+                "wert",
                 "betrag",
                 "montant",
                 "importe",
@@ -77,7 +80,7 @@ pub(super) fn case(test: &Test, flow: &mut Flow<'_>) -> Option<Case> {
             let of_type = ["text", "image", "audio", "video", "document"].contains(&text.to_lowercase().as_str());
             let kind = flow.data.field("type").map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)));
             let left = kind.filter(|_| of_type).or_else(|| read(flow, nouns));
-            (one(left?, if *not { "string.notEquals" } else { "string.equals" }, plain(&text.to_lowercase())), true, true)
+            (one(left?, if *not { "string.notEquals" } else { "string.equals" }, plain(text)), true, true)
         }
         Test::Mood(mood) => {
             let score = flow.data.field("sentiment").map(|field| format!("{{{{{}}}}}", flow.data.code(&field.path)))?;

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::clauses;
 use super::flow::Flow;
 use super::reading::Item;
-use super::restrictions;
 use super::services::VENDORS;
+use super::stuck::Stuck;
 use super::tokens::Kind;
 use super::words::is_among;
-use super::world::{Stuck, harmless};
+use super::world::harmless;
 
 /// Finds values of the prompt that are nowhere in the workflow.
 pub(super) fn forgotten(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
@@ -22,39 +22,16 @@ pub(super) fn forgotten(flow: &Flow<'_>, items: &[Item]) -> Option<Stuck> {
     };
     let missing = items.iter().find(|item| match item.kind {
         Kind::Url | Kind::Mail | Kind::Phone | Kind::Host => !has(&harmless(&item.text)),
-        Kind::Quoted => !has(&harmless(&item.text)) && !item.text.is_empty() && !names_place(items, item),
-        Kind::Channel => !has(item.text.trim_start_matches(['#', '@'])),
-        Kind::Number(value) => value > 1.0 && !has(&value.to_string()),
+        Kind::Quoted => !has(&harmless(&item.text)) && !item.text.is_empty(),
+        Kind::Channel => {
+            let own = item.text.trim_start_matches(['#', '@']);
+            !written.contains(own) && !flow.assumptions.iter().any(|said| said.starts_with("Give the id") && said.contains(own))
+        }
+        Kind::Number(value) => value != 1.0 && value != 0.0 && !has(&value.to_string()),
         Kind::Time(_) => true,
         _ => false,
     })?;
     Some(Stuck::Unknown(format!("the value {}", crate::text::one_line(&missing.text, 60))))
-}
-
-/// Reports whether a quotation is the name of a sheet, a board and so on, for which the user gives an id.
-fn names_place(items: &[Item], quoted: &Item) -> bool {
-    let at = items.iter().position(|item| std::ptr::eq(item, quoted)).unwrap_or_default();
-    let place = |item: &Item| {
-        item.service.is_some()
-            || matches!(
-                item.noun,
-                Some(
-                    "sheet"
-                        | "table"
-                        | "database"
-                        | "list"
-                        | "board"
-                        | "project"
-                        | "folder"
-                        | "channel"
-                        | "form"
-                        | "calendar"
-                        | "group"
-                        | "bucket"
-                )
-            )
-    };
-    items[at.saturating_sub(1)..(at + 2).min(items.len())].iter().any(place)
 }
 
 /// Finds a format or a tool of the prompt that no node makes, reads or is.
@@ -104,62 +81,16 @@ pub(super) fn unreached(flow: &Flow<'_>, items: &[Item], callers: &[Item]) -> Op
     Some(Stuck::Unknown(format!("what {} is for", missing.text)))
 }
 
-/// Finds words that nothing explains: names of products, above all.
-pub(super) fn strangers(flow: &mut Flow<'_>, items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
+/// Finds a word that is not known where a request has its verb.
+pub(super) fn unknown_request(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
     let mut written: String = flow.nodes.iter().filter_map(|node| serde_json::to_string(&(&node.set, &node.when)).ok()).collect();
     written.push_str(&flow.assumptions.join(" "));
     let written = written.to_lowercase();
-    let german = items
-        .iter()
-        .filter(|item| {
-            item.is(&["der", "die", "das", "und", "den", "ein", "eine", "einen", "wenn", "im", "an", "jeden", "per", "mit", "aus"])
-        })
-        .count()
-        > 2;
-    if let Some(at) = (0..items.len()).find(|at| !used.contains(at) && is_unknown_request(items, *at)) {
-        return Some(Stuck::Unknown(format!("what it means to {}", crate::text::one_line(&items[at].text.to_lowercase(), 60))));
-    }
-    let mut weight = 0;
-    let (mut names, mut strange): (Vec<String>, Vec<usize>) = (Vec::new(), Vec::new());
-    let mut content = 0;
-    for (at, item) in items.iter().enumerate() {
-        if used.contains(&at)
-            || !matches!(item.kind, Kind::Word | Kind::Host)
-            || item.plain
-            || item.service.is_some()
-            || item.vendor.is_some()
-        {
-            content += usize::from(item.service.is_some());
-            continue;
-        }
-        content += 1;
-        // `the attached XML`, where attachments are downloaded.
-        let attached = item.among("attached angehangte angehangten") && written.contains("attachment");
-        let known = item.act.is_some() || item.noun.is_some() || clauses::is_event_word(&item.word) || is_format(&item.word) || attached;
-        if known || item.number().is_some() || item.text.len() > 2 && written.contains(&item.text.to_lowercase()) {
-            continue;
-        }
-        // A proper name is a product as often as not; after a named service it is only a part of its name.
-        let after_service = at.checked_sub(1).is_some_and(|before| items[before].service.is_some());
-        let proper = item.name && !german && !after_service || item.kind == Kind::Host;
-        weight += if restrictions::is_choice(items, at) {
-            100
-        } else if proper {
-            4
-        } else if restrictions::is_part_of_name(items, at) || restrictions::is_thing(items, at) {
-            1
-        } else {
-            2
-        };
-        names.push(item.text.clone());
-        strange.push(at);
-    }
-    let part = restrictions::parts_of_names(items, &strange);
-    if !part.is_empty() {
-        let part: Vec<String> = part.into_iter().map(str::to_owned).collect();
-        flow.assume(format!("Only a name, which chooses nothing: {}", crate::text::listed(&part, 6)));
-    }
-    (weight > 2 + content / 5).then(|| Stuck::Unknown(format!("the words {}", crate::text::listed(&names, 6))))
+    // `remind me to water the plants`: the text says it.
+    let said =
+        |at: usize| items.get(at + 1).is_some_and(|next| written.contains(&format!("{} {}", items[at].text, next.text).to_lowercase()));
+    let at = (0..items.len()).find(|at| !used.contains(at) && is_unknown_request(items, *at) && !said(*at))?;
+    Some(Stuck::Unknown(format!("what it means to {}", crate::text::one_line(&items[at].text.to_lowercase(), 60))))
 }
 
 /// Reports whether a word that nothing explains stands where a request has its verb: `reconcile the ledger`. Without its step the workflow would do

@@ -1,6 +1,20 @@
 //! Texts of messages to people outside: a thank-you, a welcome, a confirmation. The data of the workflow does not belong into them.
 
 use super::clauses::Clause;
+use super::reading::Item;
+
+const THANKS: &str =
+    "thank thanks dank danke dankesmail dankesnachricht dankeschon merci remerciement remercie gracias agradecimiento agradece";
+const WELCOMES: &str = "welcome willkommen willkommensmail bienvenue bienvenida onboarding";
+const CONFIRMS: &str =
+    "confirmation confirm confirms confirmed bestatigung bestatigungsmail bestatige confirmacion confirmer confirme confirma";
+/// How an assumption tells of a draft.
+pub(super) const SAID: &str = "The text of the message is a draft; change it as you like";
+
+/// Reports whether a word says which text is drafted.
+pub(super) fn is_word(item: &Item) -> bool {
+    [THANKS, WELCOMES, CONFIRMS].iter().any(|list| item.among(list))
+}
 
 /// Returns subject and text of the message that a clause speaks of, if it is one of those.
 pub(super) fn draft(clause: &Clause, noun: &str) -> Option<(String, String)> {
@@ -26,13 +40,13 @@ pub(super) fn draft(clause: &Clause, noun: &str) -> Option<(String, String)> {
     ];
     let noun = if GIVEN.contains(&noun) { noun } else { "message" };
     let said = |words: &str| clause.items.iter().any(|item| item.among(words));
-    if said("thank thanks dank danke dankesmail dankesnachricht dankeschon merci remerciement remercie gracias agradecimiento agradece") {
+    if said(THANKS) {
         return Some(("Thank you".to_owned(), format!("Thank you for your {noun}. We will come back to you soon.")));
     }
-    if said("welcome willkommen willkommensmail bienvenue bienvenida onboarding") {
+    if said(WELCOMES) {
         return Some(("Welcome".to_owned(), "Welcome! We are glad to have you with us.".to_owned()));
     }
-    if said("confirmation confirm confirms confirmed bestatigung bestatigungsmail bestatige confirmacion confirmer confirme confirma") {
+    if said(CONFIRMS) {
         return Some((format!("Your {noun}"), format!("We have received your {noun}.")));
     }
     None

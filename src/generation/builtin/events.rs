@@ -55,7 +55,7 @@ const RULES: &[(&str, &str, &str)] = &[
     (
         "stripe",
         "failed fails failure declined falle fallan echouent fehlgeschlagene fehlgeschlagen fehlschlagt echoue fallido falla",
-        r#"{"events": ["payment_intent.payment_failed"]}"#,
+        r#"{"events": ["charge.failed"]}"#,
     ),
     ("stripe", "cancelled canceled cancels deleted unsubscribes", r#"{"events": ["customer.subscription.deleted"]}"#),
     ("stripe", "subscription subscribes", r#"{"events": ["customer.subscription.created"]}"#),
@@ -63,7 +63,7 @@ const RULES: &[(&str, &str, &str)] = &[
     (
         "stripe",
         "payment paid pays charge succeeds paga pagan zahlt bezahlt paie paye reussi exitoso",
-        r#"{"events": ["payment_intent.succeeded"]}"#,
+        r#"{"events": ["charge.succeeded"]}"#,
     ),
     ("stripe", "customer", r#"{"events": ["customer.created"]}"#),
     ("shopify", "cancelled canceled storniert annulee annule cancelado cancelada", r#"{"topic": "orders/cancelled"}"#),
@@ -131,6 +131,27 @@ const ACTIONS: &[(&str, &str, &str, &str)] = &[
     ("trello", "", "comment", "commentCard"),
     ("trello", "", "card", "createCard"),
 ];
+/// Participles for what happened, with their words.
+const HAPPENED: &[(&str, &str)] = &[
+    (
+        "failed",
+        "failed fails fail failure declined denied fehlgeschlagen fehlschlagt fehlgeschlagene echoue echouent fallido falla falle fallan",
+    ),
+    ("cancelled", "cancelled canceled cancels cancellation storniert gekundigt abgesagt annule annulee cancelado cancelada cancela"),
+    ("refunded", "refunded refund refunds"),
+    ("paid", "paid pays bezahlt paye payee pagado pagada"),
+    ("closed", "closed closes geschlossen ferme fermee cerrado cerrada"),
+    ("deleted", "deleted deletes removed geloscht supprime supprimee eliminado eliminada"),
+    ("updated", "updated updates changed changes modified aktualisiert geandert modifie modifiee actualizado actualizada"),
+    ("merged", "merged merges"),
+    ("completed", "completed finished done"),
+];
+
+/// Returns what happened to the items of a start, if it is not that they are new.
+pub(super) fn happened(words: &[String]) -> Option<&'static str> {
+    HAPPENED.iter().find(|(_, list)| says(words, list)).map(|(what, _)| *what)
+}
+
 /// Services whose triggers tell of every change and do not say which it is.
 const MUTE: &[&str] = &["asana"];
 
@@ -193,6 +214,8 @@ pub(super) fn choose(
     if let Some((_, list, parameters)) = rule {
         let Ok(Value::Object(parameters)) = serde_json::from_str(parameters) else { return None };
         let event = parameters.values().find_map(|value| value.as_array()?.first()?.as_str().map(str::to_owned));
+        let topic = || parameters.get("topic").and_then(Value::as_str).map(str::to_owned);
+        let event = event.or_else(topic);
         if happens_otherwise(service, list, event.as_deref(), words) {
             return None;
         }

@@ -7,9 +7,10 @@ use super::data::Data;
 use super::flow::Flow;
 use super::records;
 use super::starts::{is_feed, map, subject};
+use super::stuck::Stuck;
 use super::tokens::Kind;
 use super::words::Act;
-use super::world::{Stuck, harmless};
+use super::world::harmless;
 use crate::generation::compact::OnError;
 
 /// Reads the feed or the address that a clause takes its items from: `send the articles of the feed … to Telegram`.

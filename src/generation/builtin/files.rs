@@ -1,10 +1,13 @@
 //! Files: where the file of an item is, and what is read from it.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::clauses::Clause;
 use super::data::{Data, Field};
 use super::flow::Flow;
+use super::names;
+use super::operations::Operation;
+use super::services::Service;
 use super::starts::map;
 
 /// Returns the node and the property with the item's file; one that is in a drive is downloaded.
@@ -67,6 +70,27 @@ pub(super) fn name(flow: &Flow<'_>) -> String {
     }
 }
 
+/// Says under which name a service is to keep a file, and in which folder where its paths have folders.
+pub(super) fn address(flow: &mut Flow<'_>, clause: &Clause, service: &Service, operation: &Operation, set: &mut Map<String, Value>) {
+    if !operation.name.ends_with("upload") {
+        return;
+    }
+    let file = name(flow);
+    let folder = names::path(&clause.items)
+        .or_else(|| names::places(&clause.items).into_iter().find(|(place, _)| *place == "folder").map(|(_, name)| name))
+        .map(|folder| format!("{}/", folder.trim_matches('/')));
+    let key = match service.key.as_str() {
+        "awsS3" | "s3" => "fileName",
+        "dropbox" | "nextCloud" | "ftp" => "path",
+        "box" | "microsoftOneDrive" => return drop(set.insert("fileName".to_owned(), file.into())),
+        "googleDrive" => return drop(set.insert("name".to_owned(), file.into())),
+        _ => return,
+    };
+    flow.placed.extend(folder.as_ref().map(|folder| folder.trim_end_matches('/').to_owned()));
+    let root = if key == "path" { "/" } else { "" };
+    set.insert(key.to_owned(), format!("{root}{}{file}", folder.unwrap_or_default()).into());
+}
+
 /// Reports whether a clause asks for a file with the rows of a table.
 pub(super) fn is_table(clause: &Clause) -> bool {
     clause.items.iter().any(|item| item.is(&["csv", "xlsx", "xls"]))
@@ -85,7 +109,7 @@ pub(super) fn made(flow: &Flow<'_>) -> Option<String> {
 /// # Errors
 ///
 /// The attachment, where a service is not known to take one.
-pub(super) fn attach(set: &mut serde_json::Map<String, serde_json::Value>, operation: &str, property: &str) -> Result<(), String> {
+pub(super) fn attach(set: &mut Map<String, Value>, operation: &str, property: &str) -> Result<(), String> {
     let (key, value) = match operation {
         "emailSend.send" => ("options", json!({"appendAttribution": false, "attachments": property})),
         "gmail.message.send" => {

@@ -2,44 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::data::Data;
+use super::given::{Source, resolve, slot};
 use super::operations::parts;
 use super::presets::PRESETS;
 use super::words::is_among;
 use crate::catalog::{Catalog, IssueKind, Kind, NodeVersion, Parameter, filled, issues};
-
-/// Source of the values of a node.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Source {
-    /// Text of a message or of a document.
-    pub text: String,
-    pub title: String,
-    /// Code of the e-mail address that the item has.
-    pub address: Option<String>,
-    /// A literal address, or `?slot`, if the user is the recipient.
-    pub recipient: Option<String>,
-    /// Code of the chat that the item comes from, if the node answers there.
-    pub chat: Option<String>,
-    /// A channel that the prompt names.
-    pub channel: Option<String>,
-    /// Words of the prompt that a search is for.
-    pub search: Option<String>,
-    /// Name of a city that the prompt has.
-    pub city: Option<String>,
-    /// Language to translate into, as two letters.
-    pub language: Option<String>,
-    pub data: Data,
-    /// Names that the prompt gives to places, by the words that parameters have for them.
-    pub places: Vec<(&'static str, String)>,
-    /// The service of the node.
-    pub service: String,
-    /// Resource whose record the operation is about, if it is about one that exists.
-    pub own_id: String,
-    /// True if the prompt asks for all of a list.
-    pub all: bool,
-    /// Prefix of the names of slots.
-    pub prefix: String,
-}
 
 const TEXTS: &str =
     "text message content body bodycontent textbody description comment note messagecontent prompt html messagetext details contentvalue";
@@ -49,9 +16,17 @@ const ADDRESSES: &str = "email emailaddress contactemail customeremail subscribe
 const CHANNELS: &str = "channel channelid chatid roomid room spaceid stream streamid channelname";
 /// Values that belong to an item: they come from its data, and no user could give them once for all.
 const OF_ITEM: &str = "firstname lastname givenname familyname start end date duedate amount price quantity currency total phone city \
-     country zip street starttime endtime identifier requester value label";
+     country zip street starttime endtime identifier requester value label company domain";
 
-/// Completes the parameters of a node. `name` is its type with resource and operation, `full` the full name of its type.
+/// A place that the prompt names and that has its parameter.
+pub(super) struct Placed {
+    pub place: &'static str,
+    pub name: String,
+    /// The slot for its id, if n8n takes no name.
+    pub slot: Option<String>,
+}
+
+/// Completes the parameters of a node. Returns the places that have one. `name` is its type with resource and operation, `full` the full name of its type.
 ///
 /// # Errors
 ///
@@ -63,7 +38,7 @@ pub(super) fn fill(
     set: &mut Map<String, Value>,
     source: &Source,
     catalog: &Catalog,
-) -> Result<(), String> {
+) -> Result<Vec<Placed>, String> {
     for (own, preset) in PRESETS {
         let fits = *own == name || own.strip_suffix(".*").is_some_and(|start| name.starts_with(start));
         let Some(Value::Object(preset)) = Some(*preset).filter(|_| fits).and_then(|preset| serde_json::from_str(preset).ok()) else {
@@ -80,16 +55,19 @@ pub(super) fn fill(
     let version =
         facts.versions.iter().copied().find(|version| *version == kind.default_version).or(facts.versions.last().copied()).unwrap_or(1.0);
     let mut tried: Vec<String> = Vec::new();
+    let mut placed: Vec<Placed> = Vec::new();
     for _ in 0..16 {
         let values = written(name, operation, set, facts);
         let Ok(full_values) = filled(facts, &values, version, full) else { return Err(name.to_owned()) };
-        if place(facts, &full_values, (version, full), set, source) || unlimited(name, facts, &full_values, (version, full), set, source) {
+        if place(facts, &full_values, (version, full), set, source, &mut placed)
+            || unlimited(name, facts, &full_values, (version, full), set, source)
+        {
             continue;
         }
         optional(facts, &full_values, set, source);
         let found = issues(facts, &full_values, version, full);
         let missing = found.iter().find(|issue| matches!(issue.kind, IssueKind::Missing));
-        let Some(issue) = missing else { return unset(facts, &full_values, version, full) };
+        let Some(issue) = missing else { return unset(facts, &full_values, version, full).map(|()| placed) };
         let shown = |own: &&Parameter| own.name == issue.parameter && shows(own, &full_values, version, full);
         let parameter = facts.parameters.iter().map(|own| &**own).find(shown);
         let Some(parameter) = parameter.filter(|_| !issue.path.contains('.') && !tried.contains(&issue.path)) else {
@@ -110,33 +88,50 @@ fn place(
     (version, full): (f64, &str),
     set: &mut Map<String, Value>,
     source: &Source,
+    placed: &mut Vec<Placed>,
 ) -> bool {
     let mut changed = false;
     for (place, name) in &source.places {
+        if placed.iter().any(|own| own.place == *place && own.name == *name) {
+            continue;
+        }
         let fits = |own: &&Parameter| {
-            let words = parts(&own.name);
-            words.iter().any(|word| word == place || word.strip_suffix('s') == Some(place))
+            is_for(&own.name, place)
                 && matches!(own.kind, Kind::String | Kind::ResourceLocator | Kind::Options)
                 && shows(own, values, version, full)
-                && words.iter().all(|word| !matches!(word.as_str(), "new" | "has" | "create" | "type" | "mode"))
         };
         let Some(parameter) = facts.parameters.iter().map(|own| &**own).find(fits) else { continue };
         let open = set.get(&parameter.name).is_none_or(|value| value.as_str().is_some_and(|text| text.starts_with('?')));
         let own = matches!(*place, "channel" | "chat") && source.channel.is_some();
+        if own || set.get(&parameter.name).and_then(Value::as_str) == Some(name) {
+            placed.push(Placed { place, name: name.clone(), slot: None });
+        }
         if !open || own || parameter.kind == Kind::Options && !parameter.options.open {
             continue;
         }
         let by_name = parameter.modes.iter().any(|mode| !mode.list && mode.name == "name");
-        let free = matches!(*place, "table" | "collection" | "topic" | "queue" | "bucket" | "index" | "stream");
+        let free = parameter.kind == Kind::String
+            && matches!(*place, "table" | "collection" | "topic" | "queue" | "bucket" | "index" | "stream" | "repository");
+        // Supabase lists its tables by their names.
+        let listed = *place == "table" && source.service == "supabase";
         let text = |text: &str| Value::from(text);
-        let mut new = vec![(parameter.name.clone(), text(&slot(source, &parameter.name)))];
-        if *place == "repository" && by_name {
-            let (owner, own) = name.split_once('/').map_or((None, name.as_str()), |(owner, own)| (Some(owner), own));
+        let slot = slot(source, &parameter.name);
+        let mut new = vec![(parameter.name.clone(), text(&slot))];
+        let mut named = true;
+        if *place == "repository" && (by_name || free) {
+            let (owner, own) = name.rsplit_once('/').map_or((None, name.as_str()), |(owner, own)| (Some(owner), own));
             new = vec![(parameter.name.clone(), text(own))];
             new.extend(owner.map(|owner| ("owner".to_owned(), text(owner))));
-        } else if by_name && *place == "table" || free && parameter.kind == Kind::String {
+        } else if by_name && *place == "channel" {
+            new = vec![(parameter.name.clone(), text(&format!("#{name}")))];
+        } else if by_name && *place == "tab" {
+            new = vec![(parameter.name.clone(), json!({"__rl": true, "mode": "name", "value": name}))];
+        } else if by_name && *place == "table" || free || listed {
             new = vec![(parameter.name.clone(), text(name))];
+        } else {
+            named = false;
         }
+        placed.push(Placed { place, name: name.clone(), slot: (!named).then_some(slot) });
         for (parameter, value) in new {
             changed |= set.insert(parameter, value.clone()).as_ref() != Some(&value);
         }
@@ -164,6 +159,21 @@ fn unlimited(
     set.remove("limit");
     set.insert("returnAll".to_owned(), Value::Bool(true));
     true
+}
+
+/// Reports whether a parameter is for a place.
+fn is_for(parameter: &str, place: &str) -> bool {
+    let words = parts(parameter);
+    let has = |word: &str| words.iter().any(|own| own == word || own.strip_suffix('s') == Some(word));
+    let other = words.iter().any(|word| matches!(word.as_str(), "new" | "has" | "create" | "type" | "mode"));
+    let fits = match place {
+        "tab" => has("sheet"),
+        "database" => has("database") || parameter == "dataSourceId",
+        // OneDrive has files in the folder of this parameter.
+        "folder" => has("folder") || parameter == "parentId",
+        place => has(place),
+    };
+    fits && !other
 }
 
 /// Finds a required id that n8n would take as 0.
@@ -257,6 +267,14 @@ fn value_of(parameter: &Parameter, source: &Source) -> Option<Value> {
         let channel = source.channel.clone();
         return Some(channel.or(chat).unwrap_or_else(|| slot(source, &parameter.name)).into());
     }
+    if is_among(RECIPIENTS, &folded)
+        && source.recipient.is_none()
+        && source.chat.is_none()
+        && ["phone", "number"].iter().any(|part| folded.contains(part))
+    {
+        // Nobody is called at a mail address.
+        return Some(source.field("phone").map_or_else(|| slot(source, "recipient").into(), |code| format!("{{{{{code}}}}}").into()));
+    }
     if is_among(RECIPIENTS, &folded) {
         let address = source.address.as_ref().map(|code| format!("{{{{{code}}}}}"));
         let chat = source.chat.as_ref().map(|chat| format!("{{{{{chat}}}}}"));
@@ -285,7 +303,7 @@ fn value_of(parameter: &Parameter, source: &Source) -> Option<Value> {
             "lastname" | "familyname" => "name".to_owned(),
             _ => parts(&parameter.name).concat(),
         };
-        let known = source.data.field(&word).map(|field| source.data.code(&field.path));
+        let known = source.field(&word);
         let open = source.data.open.as_ref().and_then(|_| source.data.read(&parameter.name));
         return known.or(open).map(|code| format!("{{{{{code}}}}}").into());
     }
@@ -306,44 +324,4 @@ fn is_own_id(name: &str, resource: &str) -> bool {
     matches!(name, "id" | "recordid" | "pageid" | "rowid" | "itemid" | "documentid" | "key")
         || name == resource
         || name.strip_suffix("id") == Some(resource.as_str())
-}
-
-/// Returns a slot for a value that the user gives.
-pub(super) fn slot(source: &Source, parameter: &str) -> String {
-    let mut words = parts(parameter);
-    if words.len() > 1 && words.last().is_some_and(|last| last == "id") {
-        words.pop();
-    }
-    let prefix = parts(&source.prefix);
-    let words: Vec<String> = prefix.iter().chain(words.iter().filter(|word| !prefix.contains(word))).cloned().collect();
-    format!("?{}", words.join("-"))
-}
-
-/// Replaces `@text` and such words within a preset; `None` if there is no value.
-fn resolve(value: Value, source: &Source) -> Option<Value> {
-    let some = |text: &str| (!text.is_empty()).then(|| Value::from(text));
-    let braced = |code: &Option<String>| code.as_ref().map(|code| Value::from(format!("{{{{{code}}}}}")));
-    match value {
-        Value::String(text) => match text.as_str() {
-            "@text" => some(&source.text),
-            "@title" => some(&source.title),
-            "@address" => braced(&source.address),
-            "@chat" => braced(&source.chat),
-            "@binary" => source.data.binary.clone().map(Value::from),
-            "@id" => source.data.field("id").map(|field| format!("{{{{{}}}}}", source.data.code(&field.path)).into()),
-            "@city" => source.city.clone().map(Value::from),
-            "@json" => Some(format!("{{{{ JSON.stringify({}) }}}}", source.data.object()).into()),
-            "@object" => Some(format!("{{{{{}}}}}", source.data.object()).into()),
-            other => match other.strip_prefix("@field:") {
-                Some(noun) => source.data.field(noun).map(|field| format!("{{{{{}}}}}", source.data.code(&field.path)).into()),
-                None => Some(text.into()),
-            },
-        },
-        Value::Object(map) => {
-            let map: Map<String, Value> = map.into_iter().filter_map(|(key, value)| Some((key, resolve(value, source)?))).collect();
-            Some(Value::Object(map))
-        }
-        Value::Array(items) => Some(Value::Array(items.into_iter().filter_map(|item| resolve(item, source)).collect())),
-        other => Some(other),
-    }
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::data::Data;
-use super::fill::{self, Source};
+use super::fill::{self, Placed};
+use super::given::Source;
 use super::operations::Operation;
 use super::services::Lexicon;
 use crate::catalog::Catalog;
@@ -34,6 +35,8 @@ pub(super) struct Flow<'c> {
     pub mood: Option<String>,
     /// Node that collected the items.
     pub collected: Option<String>,
+    /// Names of the prompt for places that have their parameter.
+    pub placed: Vec<String>,
 }
 
 /// Returns the node of an output: `if` of `if.true`.
@@ -58,7 +61,22 @@ impl<'c> Flow<'c> {
             each: false,
             mood: None,
             collected: None,
+            placed: Vec::new(),
         }
+    }
+
+    /// Begins the workflow with a trigger, whose output is the data.
+    pub(super) fn begin(&mut self, id: &str, kind: &str, event: Option<&str>, noun: &str) {
+        self.extend(id);
+        let data = Data::of(id, kind, event);
+        // An unknown event of a service is a record as it is.
+        let raw = data.fields.is_empty() && data.open.is_none();
+        self.data = Data { noun: noun.to_owned(), raw, ..data };
+    }
+
+    /// Returns the type of a node.
+    pub(super) fn kind_of(&self, id: &str) -> &str {
+        self.nodes.iter().find(|node| node.id == id).map(|node| node.kind.as_str()).unwrap_or_default()
     }
 
     /// Adds a node without connections; returns its id.
@@ -118,6 +136,18 @@ impl<'c> Flow<'c> {
         self.edges.iter().filter_map(move |edge| edge.split_once('>').filter(|(_, to)| *to == id).map(|(from, _)| from))
     }
 
+    /// Returns the last node at the end of the branch from which nothing goes on.
+    pub(super) fn last_effect(&self) -> Option<String> {
+        let leads = |id: &str| self.edges.iter().any(|edge| edge.split(['.', '>']).next() == Some(id));
+        let last = self.nodes.iter().rev().find(|node| !leads(&node.id) && !self.tail.starts_with(&node.id))?;
+        let mut from = self.leading_to(&last.id).next()?;
+        // Behind the node that prepares its record.
+        if self.nodes.iter().any(|node| node.id == node_of(from) && node.name.starts_with("Prepare Record")) {
+            from = self.leading_to(node_of(from)).next()?;
+        }
+        (from == self.tail).then(|| last.id.clone())
+    }
+
     /// Removes a node that repeats another: a prompt may name the place of one thing twice.
     pub(super) fn drop_repeated(&mut self) {
         let repeats = |flow: &Self, at: usize| {
@@ -142,10 +172,13 @@ impl<'c> Flow<'c> {
         self.made = None;
     }
 
-    /// Says for which place an id is to be given, where the prompt has its name and n8n takes none.
-    pub(super) fn assume_names<'p>(&mut self, places: impl IntoIterator<Item = &'p (&'static str, String)>) {
-        for (place, name) in places {
-            self.assume(format!("The {place} that the prompt means is {name}"));
+    /// Remembers the places of the prompt that have their parameter, and says where an id is to be given because n8n takes no name.
+    pub(super) fn place(&mut self, placed: Vec<Placed>) {
+        for Placed { place, name, slot } in placed {
+            if let Some(slot) = slot {
+                self.assume(format!("Give the id of the {place} {name} as {slot}"));
+            }
+            self.placed.push(name);
         }
     }
 
@@ -223,7 +256,8 @@ impl<'c> Flow<'c> {
             source.own_id = parts.get(1).filter(|_| parts.len() > 2).copied().unwrap_or("record").to_owned();
         }
         let source = &source;
-        fill::fill(&operation.name, full, &operation.operation, &mut set, source, self.catalog)?;
+        let placed = fill::fill(&operation.name, full, &operation.operation, &mut set, source, self.catalog)?;
+        self.place(placed);
         Ok(self.node(&operation.kind, name, set))
     }
 }

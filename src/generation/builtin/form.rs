@@ -25,6 +25,10 @@ const KNOWN: &[(&str, &str, &str, &str)] = &[
     ("message text question feedback comment description issue", "Message", "message", "textarea"),
     ("document file image pdf cv upload audio invoice", "File", "file", "file"),
 ];
+/// Word of the item that says that whoever fills in the form gets a mail.
+pub(super) const RECIPIENT: &str = "recipient-of-mail";
+/// Words for the beginning or the end of a time.
+const DATES: &str = "from to till until start end begin von bis beginn ende du au desde hasta debut fin inicio";
 /// Words before a list of fields.
 const OPENS: &str = "with asks asking ask fields for mit fragt nach avec demande demandant con pide que";
 /// Words that are no part of a field's name.
@@ -36,6 +40,7 @@ const NUMBERS: &str = "amount budget rating quantity price age count betrag alte
 pub(super) fn fields(items: &[Item], prompt: &[Item], words: &[String]) -> Vec<FormField> {
     let said = |list: &str| words.iter().any(|word| is_among(list, word));
     let mut fields = listed(prompt);
+    let certain = !fields.is_empty();
     if fields.is_empty() {
         fields = KNOWN.iter().filter(|(nouns, ..)| said(nouns)).map(known).collect();
     }
@@ -45,7 +50,9 @@ pub(super) fn fields(items: &[Item], prompt: &[Item], words: &[String]) -> Vec<F
     // Whoever sends a file with a form, or gives an address, does so in a field.
     for known_field in KNOWN.iter().filter(|(_, _, name, _)| matches!(*name, "file" | "email")) {
         let (nouns, _, name, _) = known_field;
-        let own = items.iter().any(|item| item.noun.is_some_and(|noun| is_among(nouns, noun)));
+        let own = items.iter().any(|item| {
+            !item.is_verb && item.noun.is_some_and(|noun| is_among(nouns, noun)) && (!certain || *name == "file" || item.word == RECIPIENT)
+        });
         if own && !fields.iter().any(|field| field.name == *name || field.kind == *name) {
             fields.push(known(known_field));
         }
@@ -65,7 +72,8 @@ fn listed(prompt: &[Item]) -> Vec<FormField> {
     let opens = |item: &Item| item.among(OPENS) || item.text == "(" || item.kind == Kind::Colon && item.text == ":";
     let Some(open) = (form + 1..prompt.len().min(form + 8)).find(|at| opens(&prompt[*at])) else { return Vec::new() };
     // `asks for`, `fragt nach`.
-    let first = (open..prompt.len()).find(|at| !opens(&prompt[*at])).unwrap_or(prompt.len());
+    let first = (open..prompt.len()).find(|at| !opens(&prompt[*at]) && !prompt[*at].among(SKIPPED)).unwrap_or(prompt.len());
+    let strict = prompt[open..first].iter().any(|item| item.text == "(" || item.is(&["fields", "felder", "feldern", "champs", "campos"]));
     let (mut fields, mut part): (Vec<FormField>, Vec<&Item>) = (Vec::new(), Vec::new());
     for item in &prompt[first..] {
         let joins = item.kind == Kind::Comma || item.is(&["and", "und", "et", "y", "or", "&"]);
@@ -80,7 +88,7 @@ fn listed(prompt: &[Item]) -> Vec<FormField> {
             part.push(item);
             continue;
         }
-        let Some(field) = field(&part) else {
+        let Some(field) = field(&part, strict) else {
             // No list of fields: `a form with which people sign up`.
             if !part.is_empty() && fields.is_empty() {
                 return Vec::new();
@@ -96,19 +104,20 @@ fn listed(prompt: &[Item]) -> Vec<FormField> {
             break;
         }
     }
-    fields.extend(field(&part));
+    fields.extend(field(&part, strict));
     // One word alone may be anything: `a form for applicants`.
     let certain = fields.len() > 1
+        || strict
         || prompt[open..first].iter().any(|item| item.is(&["asks", "asking", "ask", "fields", "fragt", "demande", "pide"]));
     if certain { fields } else { Vec::new() }
 }
 
 /// Returns the field that the words of a list's part name.
-fn field(part: &[&Item]) -> Option<FormField> {
+fn field(part: &[&Item], strict: bool) -> Option<FormField> {
     let words: Vec<&&Item> = part.iter().filter(|item| !item.among(SKIPPED)).collect();
     let says =
         words.iter().any(|item| !item.plain || item.noun.is_some() || item.is(&["department", "country", "start", "end", "day", "time"]));
-    if !says || words.len() > 3 {
+    if words.is_empty() || !says && !strict || words.len() > 3 {
         return None;
     }
     let nouns: Vec<&str> = words.iter().filter_map(|item| item.noun).collect();
@@ -124,7 +133,7 @@ fn field(part: &[&Item]) -> Option<FormField> {
     let folded: Vec<&str> = words.iter().map(|item| item.word.as_str()).collect();
     let name = folded.join("_");
     let is = |list: &str| folded.iter().any(|word| is_among(list, word)) || nouns.iter().any(|noun| is_among(list, noun));
-    let kind = if is("date") {
+    let kind = if is("date") || words.len() == 1 && is(DATES) {
         "date"
     } else if is("mail") {
         "email"

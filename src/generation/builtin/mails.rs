@@ -8,6 +8,34 @@ use super::words::Act;
 const FORWARDS: &str = "forward forwards weiterleiten leite transmets reenvia";
 const SAYING: &[&str] = &["saying", "says", "reading"];
 
+/// The mails that the description of a start means.
+#[derive(Default)]
+pub(super) struct Mails {
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// Address of the mailbox.
+    pub mailbox: Option<String>,
+}
+
+/// Returns what the description of a start says of its mails: `an email from billing@example.com with an attachment`.
+pub(super) fn of_start(items: &[Item]) -> Mails {
+    let mut found = Mails::default();
+    for (at, item) in items.iter().enumerate().filter(|(_, item)| item.kind == Kind::Mail) {
+        let before = items[..at]
+            .iter()
+            .rev()
+            .take(3)
+            .find(|item| item.among("from by von de of to an at a para in inbox mailbox postfach boite buzon our"));
+        let address = Some(item.text.clone());
+        match before {
+            Some(word) if word.is(&["from", "by", "von", "de", "of"]) => found.from = address,
+            Some(word) if word.is(&["to", "an", "at", "a", "para"]) => found.to = address,
+            _ => found.mailbox = address,
+        }
+    }
+    found
+}
+
 /// Returns the place of the quotation that is the subject of the mail that a clause asks for, rather than that of one that came.
 pub(super) fn subject_at(items: &[Item]) -> Option<usize> {
     let word = items.iter().position(|item| item.is(&["subject", "betreff", "objet", "asunto"]))?;
@@ -18,6 +46,11 @@ pub(super) fn subject_at(items: &[Item]) -> Option<usize> {
     let several =
         items[came].iter().any(|item| item.is(&["mails", "emails", "messages", "nachrichten", "correos", "mensajes"]) && !item.is_verb);
     (sends && !several).then_some(quoted)
+}
+
+/// Reports whether a clause has the whole mail sent on.
+pub(super) fn forwards(clause: &Clause) -> bool {
+    clause.items.iter().any(|item| item.among(FORWARDS))
 }
 
 /// Returns the subject that a clause gives to its mail.

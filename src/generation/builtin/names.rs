@@ -20,10 +20,12 @@ const PLACES: &[(&str, &str)] = &[
     ("project", "project projekt projet proyecto"),
     ("channel", "channel kanal canal"),
     ("database", "database datenbank"),
-    ("sheet", "sheet tab tabellenblatt feuille hoja"),
+    ("tab", "tab worksheet tabellenblatt onglet pestana"),
+    ("sheet", "sheet feuille hoja"),
     ("calendar", "calendar kalender calendrier calendario"),
     ("chat", "chat"),
     ("group", "group gruppe groupe grupo"),
+    ("team", "team equipe equipo"),
     ("stream", "stream"),
     ("playlist", "playlist"),
     ("team", "team equipo equipe"),
@@ -32,7 +34,7 @@ const PLACES: &[(&str, &str)] = &[
 const PLAIN_NAMES: &[&str] = &["table", "collection", "topic", "queue", "bucket", "index"];
 /// Words behind a place that say what is in it.
 const CONTENTS: &str = "row rows record records entry entries message messages file files item items data content contents name names id member members zeile zeilen eintrag \
-     eintrage ligne lignes fila filas registros event events notification notifications update updates";
+     eintrage ligne lignes fila filas registros notification notifications update updates";
 const CALLED: &[&str] = &["called", "named", "namens", "genannt", "nomme", "nommee", "appele", "appelee", "llamado", "llamada", "titled"];
 
 /// Returns a word with what is joined to it, and the number of items that it has: `deploy-done`, `home/temp`.
@@ -56,12 +58,18 @@ pub(super) fn name(items: &[Item], at: usize, plain: bool) -> Option<(String, us
     }
     let (text, length) = joined(items, at + called);
     let single = length == 1;
-    if item.kind != Kind::Word || item.is_verb && single && !(plain && item.noun.is_some()) || item.text.contains('\'') {
+    if item.kind != Kind::Word
+        || called == 0 && single && !item.name && is_place(item)
+        || item.is_verb && single && !(plain && item.noun.is_some())
+        || item.text.contains('\'')
+    {
         return None;
     }
     let noun = plain && item.noun.is_some();
-    let ordinary = item.plain || item.service.is_some() || is_event_word(&item.word) && !noun || item.among(CONTENTS);
-    if single && ordinary && (called != 1 || item.plain) {
+    // `the collection people`.
+    let thing = plain && (item.noun.is_some() || item.among("shop store company office business people person app tool account boss"));
+    let ordinary = item.plain && !thing || item.service.is_some() || is_event_word(&item.word) && !noun || item.among(CONTENTS);
+    if single && ordinary && (called != 1 || item.plain && !thing) {
         return None;
     }
     let proper = item.name || text.contains(['_', '-', '/']) || item.noun.is_none() && item.act.is_none() || called == 1;
@@ -71,36 +79,75 @@ pub(super) fn name(items: &[Item], at: usize, plain: bool) -> Option<(String, us
     // `folder Site Photos`: further words with capital letters belong to it.
     let mut words = vec![text];
     let mut by = called + length;
-    while item.name && items.get(at + by).is_some_and(|next| next.name && next.kind == Kind::Word && next.service.is_none() && !next.plain)
-    {
+    while item.name && items.get(at + by).is_some_and(|next| next.name && next.kind == Kind::Word && next.service.is_none()) {
         words.push(items[at + by].text.clone());
         by += 1;
     }
     Some((words.join(" "), by))
 }
 
+/// Reports whether an item is a word for a place.
+pub(super) fn is_place(item: &Item) -> bool {
+    PLACES.iter().any(|(_, words)| item.among(words))
+}
+
 /// Returns the places that items name: the word that parameters have for the place, and its name.
 pub(super) fn places(items: &[Item]) -> Vec<(&'static str, String)> {
-    let mut found: Vec<(&'static str, String)> = Vec::new();
+    places_at(items).into_iter().map(|(_, place, name)| (place, name)).collect()
+}
+
+/// Returns the places that items name, each with where it stands.
+pub(super) fn places_at(items: &[Item]) -> Vec<(usize, &'static str, String)> {
+    let mut found: Vec<(usize, &'static str, String)> = Vec::new();
     for (at, item) in items.iter().enumerate() {
         // `S3 bucket` and `Google Drive folder` are names of services, too.
         let last = item.text.to_lowercase().rsplit(' ').next().map(str::to_owned).unwrap_or_default();
         let named = |words: &str| item.among(words) || item.service.is_some() && is_among(words, &last);
-        let Some((place, _)) = PLACES.iter().find(|(_, words)| named(words)) else { continue };
-        let plain = PLAIN_NAMES.contains(place);
+        let spreadsheet = item.service.is_some() && is_among("sheet sheets spreadsheet spreadsheets", &last);
+        let place = PLACES.iter().find(|(_, words)| named(words)).map(|(place, _)| *place);
+        if let Some(name) = repository(items, at) {
+            found.extend((!found.iter().any(|(.., own)| *own == name)).then_some((at, "repository", name)));
+            continue;
+        }
+        let Some(place) = spreadsheet.then_some("document").or(place) else { continue };
+        let plain = PLAIN_NAMES.contains(&place);
         let colon = usize::from(items.get(at + 1).is_some_and(|next| next.kind == Kind::Colon));
         let number =
-            || items.get(at + 1).filter(|next| *place == "chat" && matches!(next.kind, Kind::Number(_))).map(|next| next.text.clone());
-        let behind = || name(items, at + 1 + colon, plain).map(|(name, _)| name);
+            || items.get(at + 1).filter(|next| place == "chat" && matches!(next.kind, Kind::Number(_))).map(|next| next.text.clone());
+        // A spreadsheet has its name in quotation marks or with a capital letter: `Google Sheets Leads`.
+        let certain = |at: usize| {
+            !spreadsheet && place != "team"
+                || items.get(at).is_some_and(|next| next.kind == Kind::Quoted || next.is(CALLED) || next.name && next.noun != Some("mail"))
+        };
+        let behind = || name(items, at + 1 + colon, plain).filter(|_| certain(at + 1 + colon)).map(|(name, _)| name);
         let before =
             || at.checked_sub(1).map(|before| &items[before]).filter(|item| item.kind == Kind::Quoted).map(|item| item.text.clone());
         // `tell the team lunch is ready`.
-        let behind = || behind().filter(|name| *place != "team" || name.starts_with(char::is_uppercase));
+        let behind = || behind().filter(|name| place != "team" || name.starts_with(char::is_uppercase));
         if let Some(name) = behind().or_else(number).or_else(before).or_else(|| described(items, at).filter(|_| plain)) {
-            found.push((place, name));
+            found.push((at, place, name));
         }
     }
     found
+}
+
+/// Returns the repository that is written with its owner at an item: `acme/api`.
+fn repository(items: &[Item], at: usize) -> Option<String> {
+    let item = &items[at];
+    let path = at.checked_sub(1).is_some_and(|before| items[before].text == "/");
+    if path || item.kind != Kind::Word || item.joint.is_some_and(|sign| sign != '\'') {
+        return None;
+    }
+    let (text, length) = joined(items, at);
+    // `group/project` are no names.
+    let general = |item: &Item| item.plain || is_place(item);
+    (length > 1 && text.contains('/') && !items[at..at + length].iter().all(general)).then_some(text)
+}
+
+/// Returns a path that is written with a slash before it: `under /invoices`.
+pub(super) fn path(items: &[Item]) -> Option<String> {
+    let at = items.windows(2).position(|pair| pair[0].text == "/" && pair[1].kind == Kind::Word)?;
+    Some(joined(items, at + 1).0)
 }
 
 /// Returns the name that stands before a place: `the orders table`, `our Postgres signups table`.
@@ -116,6 +163,14 @@ fn described(items: &[Item], at: usize) -> Option<String> {
 /// Returns the path that a prompt gives to its webhook: `when the webhook ping is called`.
 pub(super) fn webhook(items: &[Item]) -> Option<String> {
     let at = items.iter().position(|item| item.noun == Some("webhook"))?;
+    // `the webhook ping is called`: what is called is no verb.
+    if let [word, copula, ..] = &items[at + 1..]
+        && word.is_verb
+        && word.joint.is_none()
+        && copula.among("is gets wird est es")
+    {
+        return Some(word.word.clone());
+    }
     let (text, length) = name(items, at + 1, true)?;
     let next = items.get(at + 1 + length);
     let called = items.get(at + 1).is_some_and(|item| item.kind == Kind::Quoted || item.is(CALLED)) || length > 1;
@@ -166,6 +221,7 @@ mod tests {
             ("When the webhook deploy-done is called, wait", Some("deploy-done")),
             ("that arrives on the webhook sensor-data in the collection", Some("sensor-data")),
             ("Wenn der Webhook Bestellung aufgerufen wird", Some("bestellung")),
+            ("When the webhook ping is called", Some("ping")),
             ("when a webhook is called", None),
             ("when the webhook fires, post it", None),
             ("When a webhook receives an order", None),

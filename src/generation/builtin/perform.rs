@@ -14,9 +14,10 @@ use super::reading::Item;
 use super::records;
 use super::shapes::language;
 use super::sources;
+use super::stuck::Stuck;
 use super::tokens::Kind;
 use super::words::Act;
-use super::world::{Stuck, World};
+use super::world::World;
 
 /// Adds a node of a service.
 pub(super) fn perform(
@@ -57,16 +58,14 @@ pub(super) fn perform(
     let (act, operation) = found.ok_or_else(|| unknown(&clause.text()))?;
     let full = service.action.clone().ok_or_else(|| unknown(&clause.text()))?;
     if is_read(&operation) {
-        return read(flow, clause, &full, &operation, &service.display, &nouns)
-            .map_err(|name| unknown(&format!("{}: {name}", clause.text())));
+        return read(flow, clause, &full, &operation, &service.display).map_err(|name| unknown(&format!("{}: {name}", clause.text())));
     }
     if matches!(act, Act::Process | Act::Translate | Act::Get | Act::Extract) || operation.name.contains("enrich") {
-        return process(flow, clause, &full, &operation, &service.display, &nouns)
-            .map_err(|name| unknown(&format!("{}: {name}", clause.text())));
+        return process(flow, clause, &full, &operation, &service.display).map_err(|name| unknown(&format!("{}: {name}", clause.text())));
     }
     let replies = matches!(act, Act::Reply)
         || world.start_service.is_some_and(|at| world.lexicon.services[at].key == service.key) && sources::to_sender(clause);
-    records::sink(flow, clause, &full, &operation, &service, &nouns, replies).map_err(|name| match name.as_str() {
+    records::sink(flow, clause, &full, &operation, &service, replies).map_err(|name| match name.as_str() {
         "" => unknown(&clause.text()),
         name => unknown(&format!("{}: no value for {name}", clause.text())),
     })
@@ -79,18 +78,22 @@ fn refers(clause: &Clause) -> bool {
     clause.items.iter().any(|item| item.among(PRONOUNS)) && !clause.items.iter().any(named)
 }
 
+/// States of records.
+pub(super) const STATES: &str = "open closed won lost overdue unpaid paid active inactive pending failed completed done unassigned urgent expired due cancelled \
+        offene offenen uberfallige uberfalligen unbezahlte bezahlte aktive ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
+/// Operations that return only records that are open.
+pub(super) const OPEN_ONLY: &[&str] =
+    &["github.repository.getIssues", "github.repository.getPullRequests", "todoist.task.getAll", "trello.list.getCards"];
+
 /// Returns the state that the records to read are in, and its word in the prompt, unless the operation returns only such records.
 fn state(clause: &Clause, operation: &Operation) -> Option<(String, String)> {
-    const STATES: &str = "open closed won lost overdue unpaid paid active inactive pending failed completed done unassigned urgent expired due cancelled \
-        offene offenen uberfallige uberfalligen unbezahlte bezahlte aktive ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
     const BEHIND: &str = "ouverts ouvertes impayees pendientes abiertos abiertas vencidas";
     let item = clause.items.windows(2).find_map(|pair| {
         let before = pair[0].among(STATES) && (pair[1].noun.is_some() || pair[1].service.is_some());
         let behind = pair[1].among(BEHIND) && (pair[0].noun.is_some() || pair[0].service.is_some());
         before.then_some(&pair[0]).or(behind.then_some(&pair[1]))
     })?;
-    let has_open = ["github.repository.getIssues", "github.repository.getPullRequests", "todoist.task.getAll", "trello.list.getCards"];
-    let given = has_open.contains(&operation.name.as_str())
+    let given = OPEN_ONLY.contains(&operation.name.as_str())
         && item.is(&["open", "active", "offene", "offenen", "pendientes", "abiertos", "abiertas", "ouverts", "ouvertes"]);
     const UNINFLECTED: &[(&str, &str)] = &[
         ("offen", "offene offenen offener"),
@@ -159,7 +162,7 @@ fn is_read(operation: &Operation) -> bool {
     READS.contains(&operation.operation.as_str()) || operation.name == "dataTable.row.get"
 }
 
-fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str, nouns: &[&str]) -> Result<(), String> {
+fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str) -> Result<(), String> {
     // The request is for a number or a selection, and these would be all records.
     let due = clause
         .items
@@ -168,7 +171,7 @@ fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation,
     if sources::counts(clause) || due {
         return Err("which, or how many".to_owned());
     }
-    let source = sources::source(flow, clause, &operation.kind, nouns);
+    let source = sources::source(flow, clause, &operation.kind, &[]);
     let queries = clause.items.iter().any(|item| item.is(&["select", "insert", "update", "delete"]));
     if operation.operation == "executeQuery" && source.search.is_none() && queries {
         return Err("the query, in quotation marks".to_owned());
@@ -182,14 +185,20 @@ fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation,
         set.insert("timeMin".to_owned(), from.into());
         set.insert("timeMax".to_owned(), to.into());
     }
-    flow.assume_names(&source.places);
     let id = flow.act(full, operation, &format!("Get from {display}"), &source, set)?;
     flow.extend(&id);
     let many = !matches!(operation.operation.as_str(), "currentWeather" | "5DayForecast");
-    let noun = super::starts::subject(&clause.items).unwrap_or("result");
+    // `send me a mail with the rows`: the mail is not what is read.
+    let read: Vec<Item> =
+        clause.items.iter().filter(|item| !matches!(item.noun, Some("mail" | "message" | "summary" | "report"))).cloned().collect();
+    let noun = super::starts::subject(&read).or_else(|| super::starts::subject(&clause.items)).unwrap_or("result");
     let noun = if operation.name.starts_with("hackerNews") { "article" } else { noun }.to_owned();
     let key = operation.kind.split('.').next().unwrap_or_default().to_owned();
-    let data = Data::of(&id, &operation.name, None);
+    let mut data = Data::of(&id, &operation.name, None);
+    // A query has the columns that the user chose.
+    if operation.operation == "executeQuery" && data.open.is_none() {
+        data.open = Some(String::new());
+    }
     let raw = data.fields.is_empty() && data.open.is_none();
     flow.turn_to(Data { many, noun, service: key, raw, ..data });
     if many && clause.items.iter().any(|item| item.among(FRESH)) {
@@ -217,8 +226,8 @@ fn read(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation,
     Ok(())
 }
 
-fn process(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str, nouns: &[&str]) -> Result<(), String> {
-    let mut source = sources::source(flow, clause, &operation.kind, nouns);
+fn process(flow: &mut Flow<'_>, clause: &Clause, full: &str, operation: &Operation, display: &str) -> Result<(), String> {
+    let mut source = sources::source(flow, clause, &operation.kind, &[]);
     // The service examines the item itself, and a file if it takes one.
     source.recipient = None;
     source.language = language(clause);

@@ -1,6 +1,7 @@
 //! Phrases of several words that ask for one thing: `end up in`, `let everybody know`, `I would like a mail with …`.
 
-use super::reading::{self, Item, mark_verbs};
+use super::channels::channels;
+use super::reading::{self, Item, mark_verbs, verb, word_of};
 use super::services::Lexicon;
 use super::tokens::Kind;
 use super::words::Act;
@@ -23,7 +24,7 @@ const PHRASES: &[(Act, &str)] = &[
          savoir|tiens moi informe|tiens moi au courant",
     ),
     (Act::Get, "look up|looks up|have a look at"),
-    (Act::Light, "wait for|listen for|listen to|look out for"),
+    (Act::Light, "wait for|waits for|listen for|listens for|listen to|listens to|listen on|listens on|look out for"),
 ];
 /// Words of a wish, and of what may stand between the wish and what is wished for.
 const WISHES: &str = "want need like give mochte will brauche veux voudrais quiero necesito";
@@ -34,15 +35,37 @@ const EACH: &str = "every each jede jeden jedes jeder chaque cada";
 /// Reads the items of a text, with a phrase as one of them.
 pub(super) fn items(text: &str, lexicon: &Lexicon) -> Vec<Item> {
     let mut items = reachable(feeds(merged(reading::items(text, lexicon))));
+    brackets(&mut items);
+    channels(&mut items, lexicon);
     modals(&mut items);
     drops(&mut items);
     becomes(&mut items);
     know(&mut items);
+    gotten(&mut items);
+    clocks(&mut items);
+    named_first(&mut items);
     wished(&mut items);
     mark_verbs(&mut items);
     verbless(&mut items);
     arrows(&mut items);
+    items.iter_mut().enumerate().for_each(|(at, item)| item.at = Some(at));
     items
+}
+
+/// Makes `with` of a bracket that lists what something has: `a row (order number, email, total)`.
+fn brackets(items: &mut [Item]) {
+    for at in 1..items.len() {
+        if items[at].text != "(" {
+            continue;
+        }
+        let Some(length) = items[at..].iter().position(|item| item.text == ")") else { continue };
+        let inner = &items[at + 1..at + length];
+        let words = inner.iter().all(|item| item.kind == Kind::Comma || item.kind == Kind::Word && item.service.is_none() && !item.is_verb);
+        let parts: Vec<&[Item]> = inner.split(|item| item.kind == Kind::Comma || item.among(reading::JOINS)).collect();
+        if words && parts.len() > 1 && parts.iter().all(|part| (1..4).contains(&part.len())) {
+            items[at] = Item { text: "(".to_owned(), ..word_of("with") };
+        }
+    }
 }
 
 /// Makes one item of a phrase.
@@ -68,23 +91,6 @@ fn merged(items: Vec<Item>) -> Vec<Item> {
         at += 1;
     }
     found
-}
-
-/// Returns a verb that is none of the words.
-fn verb(act: Act, text: &str) -> Item {
-    Item {
-        kind: Kind::Word,
-        text: text.to_owned(),
-        word: text.to_lowercase().replace(' ', "-"),
-        name: false,
-        service: None,
-        vendor: None,
-        act: Some(act),
-        noun: None,
-        plain: false,
-        is_verb: true,
-        joint: None,
-    }
 }
 
 /// Adds what an arrow leaves out: that what is left of it is new, and the verb of what is right of it: `Trello card -> Asana task`.
@@ -174,6 +180,67 @@ fn know(items: &mut Vec<Item>) {
     items[at] = verb(Act::Send, "let know");
 }
 
+/// Makes `get a Slack message …` the request to send one.
+fn gotten(items: &mut [Item]) {
+    for at in 0..items.len() {
+        let begins = at == 0 || matches!(items[at - 1].kind, Kind::Stop | Kind::Comma | Kind::Colon);
+        let one = items.get(at + 1).is_some_and(|next| next.is(&["a", "an"]));
+        let message = items
+            .iter()
+            .skip(at + 2)
+            .take(3)
+            .take_while(|item| item.kind == Kind::Word)
+            .any(|item| item.noun.is_some_and(|noun| MESSAGES.contains(&noun)));
+        if begins && one && message && items[at].is(&["get", "receive"]) {
+            items[at] = verb(Act::Send, "send-me");
+        }
+    }
+}
+
+/// Makes a time of `half past six`, `quarter to nine`, `halb neun`.
+fn clocks(items: &mut Vec<Item>) {
+    let mut at = 0;
+    while at + 1 < items.len() {
+        let hour = |by: usize| {
+            items
+                .get(at + by)
+                .and_then(Item::number)
+                .filter(|hour| hour.fract() == 0.0 && (1.0..=12.0).contains(hour))
+                .map(|hour| hour as u32)
+        };
+        let past = items[at + 1].is(&["past", "nach"]);
+        let to = items[at + 1].is(&["to", "vor"]);
+        let quarter = items[at].is(&["quarter", "viertel"]);
+        let found = match (hour(1), hour(2)) {
+            (Some(hour), _) if items[at].is(&["halb"]) => Some((hour * 60 - 30, 2)),
+            (_, Some(hour)) if items[at].is(&["half"]) && past => Some((hour * 60 + 30, 3)),
+            (_, Some(hour)) if quarter && past => Some((hour * 60 + 15, 3)),
+            (_, Some(hour)) if quarter && to => Some((hour * 60 - 15, 3)),
+            _ => None,
+        };
+        if let Some((time, length)) = found {
+            let text: Vec<&str> = items[at..at + length].iter().map(|item| item.text.as_str()).collect();
+            let item = Item { kind: Kind::Time(time % (24 * 60)), text: text.join(" "), ..word_of("time") };
+            items.splice(at..at + length, [item]);
+        }
+        at += 1;
+    }
+}
+
+/// Puts a service that is named before a colon into the sentence: `Shopify: when an order is paid, …`.
+fn named_first(items: &mut Vec<Item>) {
+    let when = |item: &Item| item.is(&["when", "whenever", "if", "wenn", "quand", "cuando"]);
+    if let [service, colon, first, ..] = items.as_slice()
+        && service.service.is_some()
+        && colon.kind == Kind::Colon
+        && when(first)
+    {
+        let service = service.clone();
+        items.drain(..2);
+        items.splice(1..1, [word_of("in"), service]);
+    }
+}
+
 /// Makes the message of a wish the request: `I would like a daily mail with …`.
 fn wished(items: &mut Vec<Item>) {
     let begins = |at: usize, items: &[Item]| at == 0 || matches!(items[at - 1].kind, Kind::Stop | Kind::Comma | Kind::Colon);
@@ -208,10 +275,6 @@ fn wished(items: &mut Vec<Item>) {
         new.push(service);
     }
     items.splice(start..=to, new);
-}
-
-fn word_of(text: &str) -> Item {
-    Item { act: None, plain: true, is_verb: false, ..verb(Act::Light, text) }
 }
 
 /// Adds the verb to a sentence that names only what is to be made for each thing: `a card in Trello for each mail …`.

@@ -44,6 +44,7 @@ pub(super) fn read_instead<'l>(clauses: &mut Vec<Clause>, lexicon: &'l Lexicon) 
         noun: None,
         plain: true,
         is_verb: false,
+        at: None,
         ..place.clone()
     };
     let get = Item { act: Some(Act::Get), is_verb: true, plain: false, ..word("get") };

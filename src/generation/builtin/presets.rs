@@ -1,7 +1,7 @@
 //! Fixed parameters of operations: those that n8n's defaults or the words of a prompt would not set right.
 
 /// Parameters by node type with resource and operation; `.*` stands for all operations. `@text`, `@title`, `@address`, `@chat`, `@id`, `@city`, `@json`,
-/// `@binary` and `@field:noun` stand for what the data has; a key without a value is left out.
+/// `@binary`, `@first` and `@last` (of a person's name) and `@field:noun` stand for what the data has; a key without a value is left out.
 pub(super) const PRESETS: &[(&str, &str)] = &[
     ("slack.message.post", r#"{"select": "channel", "otherOptions": {"includeLinkToWorkflow": false}}"#),
     ("slack.file.upload", r#"{"binaryPropertyName": "@binary"}"#),
@@ -35,13 +35,23 @@ pub(super) const PRESETS: &[(&str, &str)] = &[
     ),
     ("googleTasks.task.create", r#"{"title": "@title"}"#),
     ("hubspot.*", r#"{"authentication": "appToken"}"#),
-    ("hubspot.contact.upsert", r#"{"additionalFields": {"jobTitle": "@field:jobtitle", "companyName": "@field:company"}}"#),
+    (
+        "hubspot.contact.upsert",
+        r#"{"additionalFields": {"firstName": "@first", "lastName": "@last", "phoneNumber": "@field:phone", "jobTitle": "@field:jobtitle", "companyName": "@field:company"}}"#,
+    ),
     (
         "hubspot.contact.getAll",
         r#"{"additionalFields": {"propertiesCollection": {"propertiesValues": {"properties": ["email", "firstname", "lastname", "phone", "company"], "propertyMode": "valueOnly"}}}}"#,
     ),
     ("hubspot.contact.get", r#"{"contactId": "@field:contact"}"#),
-    ("mailchimp.member.create", r#"{"status": "subscribed"}"#),
+    (
+        "mailchimp.member.create",
+        r#"{"status": "subscribed", "mergeFieldsUi": {"mergeFieldsValues": [{"name": "FNAME", "value": "@first"}, {"name": "LNAME", "value": "@last"}]}}"#,
+    ),
+    (
+        "activeCampaign.contact.create",
+        r#"{"email": "@address", "updateIfExists": true, "additionalFields": {"firstName": "@first", "lastName": "@last", "phone": "@field:phone"}}"#,
+    ),
     ("supabase.row.create", r#"{"dataToSend": "autoMapInputData"}"#),
     ("baserow.row.create", r#"{"dataToSend": "autoMapInputData"}"#),
     ("nocoDb.row.create", r#"{"dataToSend": "autoMapInputData"}"#),
@@ -57,6 +67,7 @@ pub(super) const PRESETS: &[(&str, &str)] = &[
         r#"{"returnAll": true, "timeMin": "{{ $now.startOf('day') }}", "timeMax": "{{ $now.endOf('day') }}", "options": {"orderBy": "startTime"}}"#,
     ),
     ("googleCloudNaturalLanguage.document.analyzeSentiment", r#"{"content": "@text"}"#),
+    ("pagerDuty.incident.create", r#"{"email": "?pager-duty-sender"}"#),
     ("mqtt", r#"{"sendInputData": false}"#),
     ("postgres.select", r#"{"returnAll": true}"#),
     ("mySql.select", r#"{"returnAll": true}"#),
@@ -67,5 +78,5 @@ pub(super) const PRESETS: &[(&str, &str)] = &[
     ("openWeatherMap.5DayForecast", r#"{"cityName": "@city"}"#),
     ("zoom.meeting.create", r#"{"topic": "@title", "additionalFields": {"startTime": "@field:date"}}"#),
     ("twitter.tweet.search", r#"{"limit": 20}"#),
-    ("pipedrive.person.create", r#"{"additionalFields": {"email": ["@address"]}}"#),
+    ("pipedrive.person.create", r#"{"additionalFields": {"email": ["@address"], "phone": ["@field:phone"]}}"#),
 ];

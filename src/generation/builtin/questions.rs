@@ -2,9 +2,9 @@
 
 use super::compose::Composed;
 use super::reading::Item;
+use super::stuck::Stuck;
 use super::tokens::Kind;
 use super::words::Act;
-use super::world::Stuck;
 use crate::generation::outcome::Question;
 
 /// Maximum number of questions.
@@ -148,11 +148,20 @@ fn start(composed: &Composed<'_>, vague: bool, found: &mut Vec<Asked>) {
         return;
     }
     if composed.start.is_none() {
-        let options = &["every day at 9", "when a form is submitted", "when a webhook is called", "when a mail arrives"];
-        push(
-            found,
-            Asked { question: question("start", "What starts the workflow?", options, None), replaces: None, phrase: " It starts @." },
-        );
+        // The events of the services that the prompt names come first.
+        let triggers = composed.items.iter().filter_map(|item| item.service).map(|at| &composed.flow.lexicon.services[at]);
+        let mut options: Vec<String> = Vec::new();
+        for service in triggers.filter(|service| service.trigger.is_some()) {
+            let option = format!("when something new comes in {}", service.display);
+            if !options.contains(&option) {
+                options.push(option);
+            }
+        }
+        options.truncate(2);
+        let others = ["every day at 9", "when a form is submitted", "when a webhook is called", "when a mail arrives"];
+        options.extend(others.iter().map(|one| (*one).to_owned()));
+        let question = Question { id: "start".to_owned(), text: "What starts the workflow?".to_owned(), options, default: None };
+        push(found, Asked { question, replaces: None, phrase: " It starts @." });
     }
 }
 

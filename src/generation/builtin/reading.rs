@@ -25,6 +25,8 @@ pub(super) struct Item {
     pub is_verb: bool,
     /// The sign that joins it to the item before.
     pub joint: Option<char>,
+    /// Its place among the items of the prompt, unless a reading added it.
+    pub at: Option<usize>,
 }
 
 impl Item {
@@ -39,7 +41,10 @@ impl Item {
 
     /// Reports whether it is a literal value of the user.
     pub(super) fn is_value(&self) -> bool {
-        matches!(self.kind, Kind::Number(_) | Kind::Time(_) | Kind::Url | Kind::Mail | Kind::Phone | Kind::Channel | Kind::Quoted)
+        matches!(
+            self.kind,
+            Kind::Number(_) | Kind::Time(_) | Kind::Json | Kind::Url | Kind::Mail | Kind::Phone | Kind::Channel | Kind::Quoted
+        )
     }
 
     pub(super) fn number(&self) -> Option<f64> {
@@ -111,6 +116,7 @@ fn item(tokens: &[Token], meaning: Option<Meaning>) -> Item {
         plain: is_word && words::is_plain(&first.word),
         is_verb: false,
         joint: first.joint,
+        at: None,
     }
 }
 
@@ -123,6 +129,9 @@ fn is_verb(items: &[Item], at: usize) -> bool {
     }
     let before = at.checked_sub(1).map(|before| &items[before]);
     let next = items.get(at + 1);
+    if is_listed(items, at) {
+        return false;
+    }
     let determined = before.is_some_and(|before| before.among(DETERMINERS) && !before.among(BEFORE_VERBS) || before.service.is_some());
     let noun_follows = next.is_some_and(|next| next.noun.is_some() || next.service.is_some() || next.kind == Kind::Word && !next.plain);
     let participle = item.word.ends_with("ed") || item.word.ends_with("ing") || matches!(item.word.as_str(), "sent" | "written" | "won");
@@ -210,6 +219,63 @@ fn is_verb(items: &[Item], at: usize) -> bool {
     modal && (object || next.is_none_or(|next| next.plain || !matches!(next.kind, Kind::Word)))
 }
 
+/// Returns a verb that is none of the words.
+pub(super) fn verb(act: Act, text: &str) -> Item {
+    Item {
+        kind: Kind::Word,
+        text: text.to_owned(),
+        word: text.to_lowercase().replace(' ', "-"),
+        name: false,
+        service: None,
+        vendor: None,
+        act: Some(act),
+        noun: None,
+        plain: false,
+        is_verb: true,
+        joint: None,
+        at: None,
+    }
+}
+
+/// Returns a word that says nothing by itself.
+pub(super) fn word_of(text: &str) -> Item {
+    Item { act: None, plain: true, is_verb: false, ..verb(Act::Light, text) }
+}
+
+/// Reports whether a noun is a part of a list of what something has, rather than a verb: `with name, email and phone`, `(order number, total)`.
+fn is_listed(items: &[Item], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| &items[before]) else { return false };
+    if items[at].noun.is_none() && !words::is_also_noun(&items[at].word) {
+        return false;
+    }
+    // The words behind a verb are its object.
+    // `add name and email to the table` has a list as its object, and `log it and email to jo@example.com` two verbs.
+    let field =
+        at.checked_sub(2).is_some_and(|noun| matches!(items[noun].noun, Some("name" | "phone" | "address" | "company" | "message")));
+    let address = items.get(at + 2).is_some_and(|next| next.kind == Kind::Mail);
+    if items[at].noun == Some("mail") && field && !address && items.get(at + 1).is_some_and(|next| next.is(&["to", "in", "into"])) {
+        return before.among(JOINS);
+    }
+    let object = items.get(at + 1).is_some_and(|next| {
+        next.among(DETERMINERS)
+            || next.is(&["it", "them", "me", "us", "him", "her", "everyone", "everybody"])
+            || next.service.is_some()
+            || next.is_value()
+    });
+    let begins = before.kind == Kind::Comma || before.among(JOINS) || before.text == "(";
+    if object || !begins {
+        return false;
+    }
+    let since =
+        items[..at].iter().rposition(|item| matches!(item.kind, Kind::Stop | Kind::Colon) || item.is_verb && item.act != Some(Act::Light));
+    let part = &items[since.map_or(0, |at| at + 1)..at];
+    let bracketed = part.iter().rposition(|item| item.text == "(").is_some_and(|open| !part[open..].iter().any(|item| item.text == ")"));
+    let with = part.iter().rposition(|item| item.is(&["with", "mit", "avec", "con", "fields", "including"]));
+    // `with DeepL and reply` is no list of fields.
+    let named = |from: usize| part[from..].iter().any(|item| item.service.is_some() || item.vendor.is_some());
+    bracketed || items[at].noun.is_some() && with.is_some_and(|from| !named(from))
+}
+
 /// Returns the value of a number that is written out.
 pub(super) fn number_word(word: &str) -> Option<f64> {
     const NUMBERS: &[(&str, f64)] = &[
@@ -252,6 +318,16 @@ pub(super) fn number_word(word: &str) -> Option<f64> {
         ("diez", 10.0),
         ("quince", 15.0),
         ("treinta", 30.0),
+        ("eleven", 11.0),
+        ("sieben", 7.0),
+        ("neun", 9.0),
+        ("elf", 11.0),
+        ("sept", 7.0),
+        ("huit", 8.0),
+        ("seis", 6.0),
+        ("siete", 7.0),
+        ("ocho", 8.0),
+        ("nueve", 9.0),
         ("hundred", 100.0),
     ];
     NUMBERS.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)

@@ -2,31 +2,29 @@
 
 use serde_json::{Map, Value, json};
 
-use super::beside;
 use super::choices;
 use super::clauses::Clause;
 use super::conditions;
+use super::data::{Data, Wanted};
 use super::drafts;
+use super::fields;
 use super::files::{self, file};
-use super::flow::{Flow, node_of};
+use super::flow::Flow;
+use super::given::Source;
 use super::mails;
 use super::operations::Operation;
 use super::queues;
 use super::reminders;
+use super::rows;
 use super::services::Service;
-use super::sources::{counts, source};
+use super::sources::{counts, lines, source};
 use super::starts::map;
 use super::tokens::Kind;
 use super::words::is_among;
 use super::world::harmless;
-use crate::generation::compact::CompactNode;
-
-/// Nouns for places rather than for values.
-const PLACES: &str = "row record sheet table database list board page item card ticket issue task message mail note event channel group folder file line product \
-    workflow user team project customer order data result calendar entry bucket website contact lead deal video image document";
 
 /// Makes one item of all: what follows runs once, and not at all without items.
-pub(super) fn collect(flow: &mut Flow<'_>, _nouns: &[&str]) {
+pub(super) fn collect(flow: &mut Flow<'_>) {
     if flow.collected.is_some() || !flow.data.many {
         return;
     }
@@ -52,7 +50,7 @@ pub(super) fn inline_filter(flow: &mut Flow<'_>, clause: &Clause) -> Result<(), 
 
 /// Reports whether an operation tells people something, so that one message for all items is meant.
 fn is_message(operation: &Operation) -> bool {
-    const KINDS: &[&str] = &["message", "sms", "mail", "email", "channelMessage", "chatMessage"];
+    const KINDS: &[&str] = &["message", "sms", "mail", "email", "channelMessage", "chatMessage", "mailgun"];
     operation.name.split('.').any(|part| KINDS.contains(&part)) || matches!(operation.operation.as_str(), "send" | "push" | "publish")
 }
 
@@ -67,14 +65,13 @@ pub(super) fn sink(
     full: &str,
     operation: &Operation,
     service: &Service,
-    nouns: &[&'static str],
     replies: bool,
 ) -> Result<(), String> {
     let one = clause.items.iter().any(|item| {
         item.is(&["one", "single", "eine", "einzige", "une", "seul", "una", "unica"]) || matches!(item.noun, Some("summary" | "report"))
     });
     if flow.data.many && !flow.each && (is_message(operation) || one) {
-        collect(flow, nouns);
+        collect(flow);
     }
     if counts(clause) {
         if flow.collected.is_none() || !is_message(operation) {
@@ -82,7 +79,11 @@ pub(super) fn sink(
         }
         flow.assume("Nothing is sent if there are none");
     }
-    let mut source = source(flow, clause, &operation.kind, nouns);
+    let wanted = wanted(flow, clause, !is_message(operation))?;
+    let mut source = source(flow, clause, &operation.kind, &wanted);
+    if !is_message(operation) {
+        described(flow, &service.key, &wanted, &mut source);
+    }
     let said = literal(clause)
         .or_else(|| reminders::text(clause))
         .or_else(|| mails::said(clause).map(|text| harmless(&text)))
@@ -104,15 +105,20 @@ pub(super) fn sink(
         if flow.data.hollow && mails::subject(clause).is_none() {
             source.title = text.chars().take(78).collect();
         }
-        source.text = text;
+        // `post "New order" with the amount`.
+        source.text = if wanted.is_empty() { text } else { format!("{text}\n{}", lines(&wanted)) };
     }
     if let Some((subject, text)) = draft {
+        let text = if wanted.is_empty() { text } else { format!("{text}\n\n{}", lines(&wanted)) };
         (source.title, source.text) = (mails::subject(clause).map_or(subject, |own| harmless(&own)), text);
         // It is written to the person that the item is about, unless the prompt names an address.
         if source.address.is_some() && source.recipient.as_deref() == Some("?recipient") {
             source.recipient = None;
         }
-        flow.assume("The text of the message is a draft; change it as you like");
+        flow.assume(drafts::SAID);
+    }
+    if is_message(operation) && source.text.contains("Object.entries") && flow.kind_of(&flow.data.node) == "httpRequest" {
+        flow.assume("The whole answer of the address is sent, because its fields are not known");
     }
     if replies {
         source.chat = std::iter::once(&flow.data)
@@ -145,18 +151,14 @@ pub(super) fn sink(
         // The message would tell nothing.
         return Err("the file".to_owned());
     }
-    if needs_file && operation.name.ends_with("file.upload") {
-        let file = files::name(flow);
-        match service.key.as_str() {
-            "awsS3" | "s3" | "box" | "microsoftOneDrive" => drop(set.insert("fileName".to_owned(), file.into())),
-            "googleDrive" => drop(set.insert("name".to_owned(), file.into())),
-            "dropbox" | "nextCloud" => drop(set.insert("path".to_owned(), format!("/{file}").into())),
-            _ => {}
-        }
+    if needs_file {
+        files::address(flow, clause, service, operation, &mut set);
     }
     if service.key == "slack" && operation.operation == "post" && clause.items.iter().any(|item| item.is(&["dm", "dms"])) {
         set.insert("select".to_owned(), "user".into());
-        set.insert("user".to_owned(), "?slack-user".into());
+        let handle = source.channel.clone().filter(|channel| channel.starts_with('@'));
+        let user = handle.map_or_else(|| "?slack-user".into(), |handle| json!({"__rl": true, "mode": "username", "value": handle}));
+        set.insert("user".to_owned(), user);
     }
     if service.key == "slack"
         && replies
@@ -169,8 +171,6 @@ pub(super) fn sink(
         if is_message(operation) { format!("Tell {}", service.display) } else { format!("{} in {}", verb(operation), service.display) };
     let before = flow.nodes.len();
     let id = flow.act(full, operation, if needs_file { service.display.as_str() } else { &name }, &source, set)?;
-    let set = flow.nodes.get(before).map(|node| node.set.clone()).unwrap_or_default();
-    flow.assume_names(beside::placed(&set, &source.places).0);
     let known = std::iter::once(&flow.data)
         .chain(&flow.earlier)
         .any(|data| data.fields.iter().any(|field| field.words.iter().any(|word| word == "email")));
@@ -183,7 +183,7 @@ pub(super) fn sink(
     }
     let mapped = flow.nodes.get(before).is_some_and(|node| node.set.values().any(maps_automatically));
     let document = operation.name == "mongoDb.document.insert";
-    let record = if mapped || document { prepare(flow, clause, &id, document)? } else { None };
+    let record = if mapped || document { rows::prepare(flow, &wanted, &id, document)? } else { None };
     let prepared = record.is_some() || document;
     match (record, holder) {
         (Some(record), _) => {
@@ -194,11 +194,67 @@ pub(super) fn sink(
         (None, Some((holder, _))) => flow.attach_to_file(&holder, &id)?,
         (None, _) => flow.attach(&id),
     }
+    // Each field that is named goes somewhere.
+    if let Some(one) = wanted.iter().find(|one| !needs_file && !writes(flow, before, one)) {
+        return Err(format!("where “{}” goes", one.label));
+    }
+    let own: Vec<&str> = wanted.iter().filter(|one| one.open).map(|one| one.label.as_str()).collect();
+    if !own.is_empty() {
+        flow.assume(format!("The data has the fields {}", crate::text::listed(&own, 12)));
+    }
     if !needs_file && !prepared && !asks && !literal_text && !says_something(flow, before) {
         return Err("what it says".to_owned());
     }
     flow.effects += 1;
     Ok(())
+}
+
+/// Returns the fields that a clause names. Those of a queue's messages are known once these are read as JSON. `whole`: the item is the message.
+fn wanted(flow: &mut Flow<'_>, clause: &Clause, whole: bool) -> Result<Vec<Wanted>, String> {
+    match fields::wanted(flow, clause) {
+        Err(_) if flow.made.is_none() && queues::parse(flow, whole) => fields::wanted(flow, clause),
+        found => found,
+    }
+}
+
+/// Gives a record with a heading a description that does not repeat it: the text that the item has, and its other fields.
+fn described(flow: &Flow<'_>, service: &str, wanted: &[Wanted], source: &mut Source) {
+    const BOTH: &str =
+        "trello jira linear github gitlab asana clickup zendesk freshdesk notion mondaycom zammad helpscout wordpress googletasks";
+    // A task of Todoist has its heading in its content.
+    if service == "todoist" && flow.data.title().is_some() && flow.made.is_none() && wanted.is_empty() {
+        source.text.clone_from(&source.title);
+    }
+    if !is_among(BOTH, &service.to_lowercase()) {
+        return;
+    }
+    if flow.made.is_some() || flow.collected.is_some() || flow.data.open.is_some() {
+        return;
+    }
+    let others: Vec<Wanted> = wanted.iter().filter(|one| !one.is("title") && !one.is("name")).cloned().collect();
+    if !others.is_empty() {
+        source.text = if others.len() == wanted.len() { source.text.clone() } else { lines(&others) };
+        return;
+    }
+    let Some(body) = flow.data.field("text").filter(|field| !field.main) else {
+        source.text = flow.data.text();
+        return;
+    };
+    let rest = Data {
+        fields: flow.data.fields.iter().filter(|field| !field.words.iter().any(|word| word == "title")).cloned().collect(),
+        ..flow.data.clone()
+    };
+    let body = format!("{{{{{}}}}}", flow.data.code(&body.path));
+    source.text = if rest.fields.iter().any(|field| field.main) { format!("{body}\n\n{}", rest.text()) } else { body };
+}
+
+/// Reports whether a node from a place on has a field of the data.
+fn writes(flow: &Flow<'_>, from: usize, one: &Wanted) -> bool {
+    let has = |code: &str| {
+        let text = Value::from(code).to_string();
+        flow.nodes[from..].iter().filter_map(|node| serde_json::to_string(&node.set).ok()).any(|set| set.contains(text.trim_matches('"')))
+    };
+    has(&one.code) || flow.collected.is_some() && one.line.as_deref().is_some_and(has)
 }
 
 /// Reports whether the data is a file that an address gave, of which nothing else is known.
@@ -250,117 +306,17 @@ fn literal(clause: &Clause) -> Option<String> {
     (!placed).then(|| harmless(&clause.items[at].text))
 }
 
-fn add(values: &mut Vec<(String, String)>, label: &str, code: String) {
-    if !values.iter().any(|(own, value)| own == label || *value == code) {
-        values.push((label.to_owned(), code));
-    }
-}
-
-/// Adds a Set node with the values of a record, unless the items are such records already; returns its id.
-fn prepare(flow: &mut Flow<'_>, clause: &Clause, sink: &str, document: bool) -> Result<Option<String>, String> {
-    if flow.made.is_none() {
-        queues::parse(flow, true);
-    }
-    let mut values: Vec<(String, String)> = Vec::new();
-    for item in clause.items.iter().filter(|item| item.kind == Kind::Word && item.service.is_none() && !item.is_verb) {
-        let noun = item.noun.unwrap_or(&item.word);
-        let named = is_among(PLACES, noun);
-        let known = std::iter::once(&flow.data)
-            .chain(flow.earlier.iter().rev())
-            .find_map(|data| data.field(noun).map(|field| data.code(&field.path)));
-        if let Some(code) = known.filter(|_| !named && (item.noun.is_some() || !item.plain)) {
-            add(&mut values, &item.word, code);
-        }
-    }
-    if values.len() < 2 {
-        let fields: Vec<(String, String)> = flow
-            .data
-            .fields
-            .iter()
-            .filter(|field| field.main)
-            .map(|field| (field.label.to_lowercase(), flow.data.code(&field.path)))
-            .collect();
-        fields.into_iter().for_each(|(label, code)| add(&mut values, &label, code));
-        if let Some(made) = flow.made.clone() {
-            add(&mut values, "text", made);
-        }
-    }
-    let assigned = |values: &[(String, String)]| -> Vec<Value> {
-        values.iter().map(|(label, code)| json!({label: format!("{{{{{code}}}}}")})).collect()
-    };
-    let set = if values.is_empty() || values.len() == 1 && flow.data.open.is_some() {
-        let object = flow.data.object();
-        let is_record = flow.data.whole.is_empty() && brings(flow);
-        if flow.data.raw && is_record && flow.collected.is_none() && !document {
-            return raw_record(flow, sink).map(|()| None);
-        }
-        if flow.data.open.is_none() && flow.data.fields.is_empty() && flow.collected.is_none() {
-            return Err("the fields of the record".to_owned());
-        }
-        if document && let Some(node) = flow.by_id(sink) {
-            node.set.insert("fields".to_owned(), "{{ Object.keys($json).join(',') }}".into());
-        }
-        if !document {
-            flow.assume("Each field of the data goes into the column of its name");
-        }
-        if is_record {
-            return Ok(None);
-        }
-        json!({"mode": "raw", "jsonOutput": format!("{{{{{object}}}}}")})
-    } else {
-        let labels: Vec<&str> = values.iter().map(|(label, _)| label.as_str()).collect();
-        if document && let Some(node) = flow.by_id(sink) {
-            node.set.insert("fields".to_owned(), labels.join(",").into());
-        }
-        flow.assume(format!("The columns are named {}", labels.join(", ")));
-        json!({"assignments": assigned(&values)})
-    };
-    Ok(Some(flow.node("set", "Prepare Record", map(set))))
-}
-
-/// Takes records of unknown fields as they are: rows of a table, or whatever a sheet makes columns of.
-///
-/// # Errors
-///
-/// A message where a table would have to have columns that nobody made.
-fn raw_record(flow: &mut Flow<'_>, sink: &str) -> Result<(), String> {
-    let kind = |id: &str| flow.nodes.iter().find(|node| node.id == id).map(|node| node.kind.clone()).unwrap_or_default();
-    let (from, to) = (kind(&flow.data.node), kind(sink));
-    if from == "postgresTrigger" {
-        return Ok(());
-    }
-    let sheet = to.starts_with("googleSheets") || to.starts_with("microsoftExcel");
-    if from.ends_with("Trigger") || !sheet {
-        return Err("the columns of the record".to_owned());
-    }
-    flow.assume("The columns are the fields of the records, as the service names them");
-    Ok(())
-}
-
-/// Reports whether the branch ends with the items of the data: at its node, or at nodes behind that which only choose among them.
-fn brings(flow: &Flow<'_>) -> bool {
-    let mut at = node_of(&flow.tail);
-    while at != flow.data.node {
-        let chooses =
-            |node: &&CompactNode| node.id == at && matches!(node.kind.as_str(), "removeDuplicates" | "filter" | "limit" | "sort" | "if");
-        let Some(node) = flow.nodes.iter().find(chooses) else { return false };
-        let Some(from) = flow.leading_to(&node.id).next() else { return false };
-        at = node_of(from);
-    }
-    true
-}
-
 /// Sends a mail by SMTP, because the prompt names no mail service.
 ///
 /// # Errors
 ///
 /// The name of a parameter that has no value.
-pub(super) fn mail(flow: &mut Flow<'_>, clause: &Clause, nouns: &[&'static str]) -> Result<(), String> {
+pub(super) fn mail(flow: &mut Flow<'_>, clause: &Clause) -> Result<(), String> {
     let operation =
         Operation { kind: "emailSend".to_owned(), name: "emailSend.send".to_owned(), operation: "send".to_owned(), in_set: false };
     let service = Service { key: "emailSend".to_owned(), display: "Mail".to_owned(), ..Service::default() };
     flow.assume("Mails are sent by SMTP; name Gmail, Outlook or another service for one of these");
-    sink(flow, clause, "n8n-nodes-base.emailSend", &operation, &service, nouns, false)?;
+    sink(flow, clause, "n8n-nodes-base.emailSend", &operation, &service, false)?;
     if let Some(node) = flow.nodes.last_mut().filter(|node| node.kind == "emailSend") {
         node.name = "Send Mail".to_owned();
     }

@@ -28,7 +28,7 @@ pub(super) fn text(clause: &Clause) -> Option<String> {
         rest[at].service.is_some()
             || rest[at].is(&["with", "mit", "avec", "con"])
                 && rest[at + 1..].iter().take(3).any(|item| item.is(&["subject", "betreff", "objet", "asunto"]))
-            || rest[at].is(&["in", "on", "via", "per", "sur", "par", "en"])
+            || rest[at].is(&["in", "on", "via", "per", "by", "through", "using", "to", "sur", "par", "en", "uber", "auf", "por"])
                 && rest[at + 1..].iter().take(2).any(|item| item.service.is_some())
     };
     let about: Vec<&str> = (0..rest.len())

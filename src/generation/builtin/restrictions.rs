@@ -8,8 +8,8 @@ use super::clauses;
 use super::flow::Flow;
 use super::reading::Item;
 use super::schedule_words::{DAYS, UNITS};
+use super::stuck::Stuck;
 use super::tokens::Kind;
-use super::world::Stuck;
 
 /// Words that leave something out, or that say until when something holds.
 const LIMITS: &str = "during between outside wahrend zwischen ausserhalb pendant durante except unless without until excluding besides unlike ausser ohne sauf sans jusque jusqu salvo excepto sin hasta";
@@ -70,22 +70,6 @@ pub(super) fn unknown_event(items: &[Item]) -> Option<Stuck> {
         .map(|item| Stuck::Unknown(format!("what happens: “{}”", crate::text::one_line(&item.text, 40))))
 }
 
-/// Returns the words that nothing explains and that do not look like a choice: names, and parts of them, such as `support mails`.
-pub(super) fn parts_of_names<'i>(items: &'i [Item], strange: &[usize]) -> Vec<&'i str> {
-    strange
-        .iter()
-        .filter(|at| (is_part_of_name(items, **at) || is_thing(items, **at)) && !items[**at].text.contains(['\'', '’']))
-        .map(|at| items[*at].text.as_str())
-        .collect()
-}
-
-/// Reports whether a word that nothing explains is a part of the name of what follows, rather than a choice: `unresolved tickets`.
-pub(super) fn is_part_of_name(items: &[Item], at: usize) -> bool {
-    let names =
-        items.get(at + 1).is_some_and(|next| next.noun.is_some() && !next.is_verb || next.service.is_some() || next.joint == Some('-'));
-    names && !chooses(&items[at].word)
-}
-
 /// Reports whether a word that nothing explains names the things that are asked for: `post the birthdays from the sheet`.
 pub(super) fn is_thing(items: &[Item], at: usize) -> bool {
     let before = at.checked_sub(1).is_some_and(|before| {
@@ -97,6 +81,13 @@ pub(super) fn is_thing(items: &[Item], at: usize) -> bool {
             || next.among("from of in to into on and with by via aus von in an und de du des dans et del en y become becomes")
     });
     before && next && !chooses(&items[at].word)
+}
+
+/// Reports whether a word that nothing explains is what a message is to tell of a thing: `the value of the deal`.
+pub(super) fn is_attribute(items: &[Item], at: usize) -> bool {
+    let before = at.checked_sub(1).is_some_and(|before| items[before].among("the its their his her der die das le la el"));
+    let of = items.get(at + 1).is_some_and(|next| next.among("of von des de del du") && next.joint.is_none());
+    before && of && items.get(at + 2).is_some_and(|next| next.service.is_none())
 }
 
 /// Reports whether a word before a noun chooses among things: `unresolved tickets`.

@@ -7,9 +7,10 @@ use super::clauses::{self, Clause, Role};
 use super::conditions;
 use super::flow::Flow;
 use super::starts::{self, Start};
+use super::stuck::Stuck;
 use super::tokens::Kind;
 use super::words::Act;
-use super::world::{Stuck, World};
+use super::world::World;
 use super::{ai, fetch, steps};
 
 pub(super) struct Run<'r, 'w> {
@@ -105,6 +106,11 @@ impl Run<'_, '_> {
             && !flow.data.hollow
             && let Some(test) = choices::within(&clause.items)
         {
+            // `create an issue with priority High` says what the new one is like.
+            let makes = clause.verbs().iter().any(|at| matches!(clause.items[*at].act, Some(Act::Create | Act::Update | Act::Upsert)));
+            if makes && matches!(test, Test::Equals { .. }) {
+                return Err(Stuck::Unknown(clause.text()));
+            }
             let case = conditions::case(&test, flow).ok_or_else(|| Stuck::Condition(clause.text()))?;
             flow.condition("filter", "Filter", vec![case]);
             return Ok(true);

@@ -228,7 +228,9 @@ impl Lexicon {
             let placed = matches!(before, "to" | "in" | "into" | "on" | "from" | "via" | "by" | "with" | "an" | "a" | "our" | "my" | "per");
             let begins = at == 0 || matches!(tokens[at - 1].kind, Kind::Stop | Kind::Colon);
             let capital = first.text.starts_with(char::is_uppercase);
-            let certain = is_among(AFTER_PREPOSITION, word) && (placed && word != "teams" || begins && capital || word == "slack");
+            // `a new linear issue`.
+            let issue = word == "linear" && tokens.get(at + 1).is_some_and(|next| is_among("issue issues ticket tickets", &next.word));
+            let certain = issue || is_among(AFTER_PREPOSITION, word) && (placed && word != "teams" || begins && capital || word == "slack");
             if !certain {
                 return None;
             }

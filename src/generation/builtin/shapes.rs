@@ -68,7 +68,7 @@ pub(super) fn shape(flow: &mut Flow<'_>, clause: &Clause, act: Act) -> Option<()
             flow.condition("filter", "Filter", vec![case]);
         }
         Act::Collect => {
-            records::collect(flow, &[]);
+            records::collect(flow);
         }
         Act::Deduplicate => {
             let id = flow.node("removeDuplicates", "Remove Duplicates", Map::new());

@@ -8,9 +8,12 @@ use super::clauses::is_event_word;
 use super::conditions;
 use super::data::{Data, Field};
 use super::events;
-use super::fill::{self, Source};
+use super::fill;
 use super::flow::Flow;
 use super::form::{FormField, fields};
+use super::given::Source;
+use super::mailbox;
+use super::mails;
 use super::names;
 use super::operations::Operation;
 use super::reading::Item;
@@ -107,22 +110,24 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], prompt: 
             if let Some(assumed) = &schedule.assumed {
                 flow.assume(format!("The prompt names no time: {assumed}"));
             }
-            begin(flow, &id, "scheduleTrigger", None, "");
+            flow.begin(&id, "scheduleTrigger", None, "");
             flow.data.noun = "result".to_owned();
             flow.data.hollow = true;
         }
         Start::Manual => {
             let id = flow.node("manualTrigger", "Start", Map::new());
-            begin(flow, &id, "manualTrigger", None, "");
+            flow.begin(&id, "manualTrigger", None, "");
             flow.data.hollow = true;
         }
         Start::Error => {
             let id = flow.node("errorTrigger", "On Error", Map::new());
-            begin(flow, &id, "errorTrigger", None, "error");
+            flow.begin(&id, "errorTrigger", None, "error");
             flow.assume("Workflows that name this one as their error workflow start it when they fail");
         }
         Start::Webhook => {
-            let noun = subject(items).unwrap_or("request");
+            // `a JSON with name and email` is no name.
+            let noun =
+                subject(items).filter(|noun| !matches!(*noun, "name" | "mail" | "address" | "phone" | "number")).unwrap_or("request");
             let quoted = value(|kind| matches!(kind, Kind::Quoted)).filter(|path| is_path(path));
             let path = quoted.or_else(|| slashed(items)).or_else(|| names::webhook(items)).unwrap_or_else(|| slug(noun));
             let says = |method: &&'static str| items.iter().any(|item| item.text.trim_end_matches('s') == *method);
@@ -131,7 +136,7 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], prompt: 
             let set = json!({"path": path, "httpMethod": method, "responseMode": mode});
             let id = flow.node("webhook", "Webhook", map(set));
             flow.assume(format!("The webhook takes {method} requests at the path {path}"));
-            begin(flow, &id, "webhook", None, "");
+            flow.begin(&id, "webhook", None, "");
             if method == "GET" {
                 (flow.data.open, flow.data.whole) = (Some("query".to_owned()), "query".to_owned());
             }
@@ -140,27 +145,9 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], prompt: 
         Start::Form => form(flow, items, fields(items, prompt, &words)),
         Start::Chat => {
             let id = flow.node("chatTrigger", "Chat", Map::new());
-            begin(flow, &id, "chatTrigger", None, "chat");
+            flow.begin(&id, "chatTrigger", None, "chat");
         }
-        Start::Mail => {
-            let attached = said(&["attachment", "attached", "attachments", "anhang", "anhange", "pdf"]);
-            let mut set = json!({"options": {}});
-            if attached {
-                set["downloadAttachments"] = Value::Bool(true);
-            }
-            let id = flow.node("emailReadImap", "New Mail", map(set));
-            match value(|kind| matches!(kind, Kind::Mail)) {
-                Some(own) => flow.assume(format!("Mails are read by IMAP from the mailbox of {own}")),
-                None => flow.assume("Mails are read from a mailbox by IMAP"),
-            }
-            begin(flow, &id, "emailReadImap", None, "");
-            if attached {
-                beside::only_with_file(flow, "Object.keys($binary ?? {}).length > 0");
-                flow.data.binary = Some("attachment_0".to_owned());
-                flow.file = Some((id, "attachment_0".to_owned()));
-            }
-            "mail".clone_into(&mut flow.data.noun);
-        }
+        Start::Mail => mailbox::imap(flow, items, said(&["attachment", "attached", "attachments", "anhang", "anhange", "pdf"])),
         Start::Feed => {
             let url = value(|kind| matches!(kind, Kind::Url)).unwrap_or_else(|| "?feed-url".to_owned());
             let id = flow.node(
@@ -169,7 +156,7 @@ pub(super) fn build(flow: &mut Flow<'_>, start: &Start, items: &[Item], prompt: 
                 map(json!({"feedUrl": url, "pollTimes": {"item": [{"mode": "everyX", "value": 15, "unit": "minutes"}]}})),
             );
             flow.assume("The feed is read every 15 minutes");
-            begin(flow, &id, "rssFeedReadTrigger", None, "article");
+            flow.begin(&id, "rssFeedReadTrigger", None, "article");
         }
         Start::Service(at) => return service(flow, *at, items, &words),
     }
@@ -192,19 +179,15 @@ fn service(flow: &mut Flow<'_>, at: usize, items: &[Item], words: &[String]) -> 
     if short == "slackTrigger" && set.get("trigger") == Some(&json!(["file_share"])) {
         set.insert("downloadFiles".to_owned(), Value::Bool(true));
     }
-    if matches!(short, "gmailTrigger" | "microsoftOutlookTrigger")
-        && let Some(from) = items.iter().find(|item| item.kind == Kind::Mail)
-        && let Value::Object(filters) = set.entry("filters").or_insert_with(|| json!({}))
-    {
-        filters.insert("sender".to_owned(), from.text.as_str().into());
-    }
+    let mails = mails::of_start(items);
+    mailbox::filter(short, &mails, &mut set)?;
     let channel = items.iter().find(|item| item.kind == Kind::Channel && item.text.starts_with('#')).map(|item| item.text.clone());
     // A trigger takes no channel by its name.
     let source =
         Source { prefix: format!("{} source", service.key), data: Data::default(), places: names::places(items), ..Source::default() };
-    fill::fill(short, trigger, "", &mut set, &source, flow.catalog).map_err(|name| format!("{name} of the {} trigger", service.display))?;
-    let (given, elsewhere) = beside::placed(&set, &source.places);
-    flow.assume_names(given);
+    let placed = fill::fill(short, trigger, "", &mut set, &source, flow.catalog)
+        .map_err(|name| format!("{name} of the {} trigger", service.display))?;
+    flow.place(placed);
     let channel = channel.filter(|_| set.keys().any(|key| key.starts_with("channel")));
     let noun = subject(items).unwrap_or("item");
     let action = events::action(&service.key, event.as_deref(), words);
@@ -212,16 +195,15 @@ fn service(flow: &mut Flow<'_>, at: usize, items: &[Item], words: &[String]) -> 
     if let Some(channel) = channel {
         flow.assume(format!("Give the id of {channel} for the channel of the trigger"));
     }
-    begin(flow, &id, short, event.as_deref(), noun);
+    flow.begin(&id, short, event.as_deref(), noun);
     service.key.clone_into(&mut flow.data.service);
+    flow.data.happened = events::happened(words);
     if let Some(action) = action {
         let test = choices::Test::Equals { nouns: vec!["action".to_owned()], text: action.to_owned(), not: false };
         let case = conditions::case(&test, flow).ok_or_else(|| format!("what happened in {}", service.display))?;
         flow.condition("filter", "Only That", vec![case]);
     }
-    for place in elsewhere {
-        beside::only_there(flow, place)?;
-    }
+    in_places(flow, &source.places)?;
     if short == "telegramTrigger" && files {
         telegram_file(flow, &id, words)?;
     }
@@ -236,6 +218,23 @@ fn service(flow: &mut Flow<'_>, at: usize, items: &[Item], words: &[String]) -> 
     if let Some(property) = file {
         flow.data.binary = Some(property.to_owned());
         flow.file = Some((id, property.to_owned()));
+    }
+    Ok(())
+}
+
+/// Lets only the items of a place pass, where the trigger takes none and the items say theirs.
+fn in_places(flow: &mut Flow<'_>, places: &[(&'static str, String)]) -> Result<(), String> {
+    for (place, name) in places {
+        // Jira's projects have a key in capital letters, and a name.
+        let key = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        let noun = if *place == "project" && !key { "projectname" } else { place };
+        if flow.placed.contains(name) || flow.data.field(noun).is_none() {
+            continue;
+        }
+        let test = choices::Test::Equals { nouns: vec![noun.to_owned()], text: name.clone(), not: false };
+        let case = conditions::case(&test, flow).ok_or_else(|| format!("the {place} {name}"))?;
+        flow.condition("filter", &format!("Only {name}"), vec![case]);
+        flow.placed.push(name.clone());
     }
     Ok(())
 }
@@ -311,8 +310,7 @@ pub(super) fn asked_for_nothing(flow: &mut Flow<'_>, items: &[Item]) {
 
 /// Returns a path that is written with a slash before it: `an endpoint /hello`.
 pub(super) fn slashed(items: &[Item]) -> Option<String> {
-    let at = items.windows(2).position(|pair| pair[0].text == "/" && pair[1].kind == Kind::Word)?;
-    Some(names::joined(items, at + 1).0).filter(|path| is_path(path))
+    names::path(items).filter(|path| is_path(path))
 }
 
 /// Reports whether an item is the address of a feed.
@@ -320,14 +318,6 @@ pub(super) fn is_feed(item: &Item) -> bool {
     let url = item.text.to_lowercase();
     item.kind == Kind::Url
         && ["/rss", ".rss", "/feed", "feed.xml", "atom.xml", "rss.xml", "index.xml"].iter().any(|part| url.contains(part))
-}
-
-fn begin(flow: &mut Flow<'_>, id: &str, kind: &str, event: Option<&str>, noun: &str) {
-    flow.extend(id);
-    let data = Data::of(id, kind, event);
-    // An unknown event of a service is a record as it is.
-    let raw = data.fields.is_empty() && data.open.is_none();
-    flow.data = Data { noun: noun.to_owned(), raw, ..data };
 }
 
 pub(super) fn map(value: Value) -> Map<String, Value> {
@@ -387,7 +377,7 @@ fn form(flow: &mut Flow<'_>, items: &[Item], fields: Vec<FormField>) {
     let values: Vec<Value> = fields.iter().map(value).collect();
     let title = items.iter().find(|item| item.kind == Kind::Quoted).map_or_else(|| "Form".to_owned(), |item| item.text.clone());
     let id = flow.node("formTrigger", "Form", map(json!({"formTitle": title, "formFields": {"values": values}})));
-    begin(flow, &id, "formTrigger", None, subject(items).unwrap_or("submission"));
+    flow.begin(&id, "formTrigger", None, subject(items).unwrap_or("submission"));
     if let Some(file) = fields.iter().find(|field| field.kind == "file") {
         flow.data.binary = Some(file.name.clone());
         flow.file = Some((id, file.name.clone()));

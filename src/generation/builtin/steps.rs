@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::clauses::Clause;
+use super::clauses::{self, Clause};
 use super::fetch::{feed, http, read_first};
 use super::files;
 use super::flow::Flow;
@@ -11,13 +11,15 @@ use super::perform::perform;
 use super::places;
 use super::reading::Item;
 use super::records;
+use super::reminders;
 use super::reply::reply;
 use super::shapes::{shape, wait};
 use super::sources;
 use super::starts::{Start, is_feed, map};
+use super::stuck::Stuck;
 use super::tokens::Kind;
 use super::words::Act;
-use super::world::{Stuck, World};
+use super::world::World;
 
 const SYNC: &str = "sync synchronize synchronise synchronisiere synchronisieren synchroniser sincroniza sincronizar";
 
@@ -36,6 +38,10 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> R
     let copies = matches!(world.start, Start::Service(_)) && clause.items.iter().any(|item| item.is_verb && item.among(SYNC));
     if copies && acts == [Act::Unsupported] {
         acts = vec![Act::Create];
+    }
+    // `remind us to clean the desks`: what follows is the text.
+    if acts.first() == Some(&Act::Send) && reminders::text(clause).is_some() {
+        acts = vec![Act::Send];
     }
     if acts.contains(&Act::Unsupported) {
         return Err(unknown());
@@ -114,7 +120,7 @@ pub(super) fn step(flow: &mut Flow<'_>, clause: &Clause, world: &World<'_>) -> R
         }
     }
     if act == Act::Send && !done.is_empty() && places::also_mails(clause, &done, world) {
-        return records::mail(flow, clause, &nouns).map_err(|_| unknown());
+        return records::mail(flow, clause).map_err(|_| unknown());
     }
     Ok(())
 }
@@ -193,7 +199,7 @@ fn without_service(flow: &mut Flow<'_>, clause: &Clause, act: Act, nouns: &[&'st
         if let Some(service) = world.mail_service() {
             return perform(flow, clause, service, Act::Send, nouns, world);
         }
-        return records::mail(flow, clause, nouns).map_err(|_| unknown());
+        return records::mail(flow, clause).map_err(|_| unknown());
     }
     let back = said(&["back", "answer", "reply", "response", "thread", "zuruck", "antwort", "respuesta"])
         || said(&["same", "selben", "gleichen", "meme", "mismo"])
@@ -204,6 +210,7 @@ fn without_service(flow: &mut Flow<'_>, clause: &Clause, act: Act, nouns: &[&'st
     match act {
         Act::Send if !world.channel.is_empty() => {
             let mut items = clause.items.clone();
+            items.push(clauses::comma());
             items.extend(world.channel.iter().cloned());
             let world = World {
                 lexicon: world.lexicon,

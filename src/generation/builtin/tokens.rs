@@ -1,76 +1,9 @@
 //! Words, numbers, addresses and quotations of a prompt.
 
-/// Kind of a token.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
-    /// A word.
-    Word,
-    /// A number, with its value.
-    Number(f64),
-    /// A time of day in minutes after midnight.
-    Time(u32),
-    /// An address with a scheme.
-    Url,
-    /// A host name without a scheme.
-    Host,
-    /// An e-mail address.
-    Mail,
-    /// A telephone number with its country, without blanks.
-    Phone,
-    /// A channel or a tag, with its sign.
-    Channel,
-    /// A quotation, without its marks.
-    Quoted,
-    /// The end of a sentence.
-    Stop,
-    /// A comma or a bracket.
-    Comma,
-    /// A colon, or an arrow from what starts the workflow to what it does.
-    Colon,
-    /// Any other sign.
-    Sign,
-}
+mod numbers;
 
-/// A token.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
-    pub kind: Kind,
-    /// The text as it is written.
-    pub text: String,
-    /// The text in lower case, without accents and possessive endings.
-    pub word: String,
-    /// Begins with a capital letter where no sentence begins.
-    pub name: bool,
-    /// The sign that joins it to the token before: `deploy-done`, `acme/api`.
-    pub joint: Option<char>,
-}
-
-impl Token {
-    fn new(kind: Kind, text: &str) -> Self {
-        Self { kind, text: text.to_owned(), word: fold(text), name: false, joint: None }
-    }
-}
-
-/// Returns the text in lower case and without accents.
-pub(super) fn fold(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    for letter in text.chars().flat_map(char::to_lowercase) {
-        match letter {
-            'ä' | 'á' | 'à' | 'â' | 'ã' => folded.push('a'),
-            'ö' | 'ó' | 'ò' | 'ô' | 'õ' => folded.push('o'),
-            'ü' | 'ú' | 'ù' | 'û' => folded.push('u'),
-            'é' | 'è' | 'ê' | 'ë' => folded.push('e'),
-            'í' | 'ì' | 'î' | 'ï' => folded.push('i'),
-            'ç' => folded.push('c'),
-            'ñ' => folded.push('n'),
-            'ß' => folded.push_str("ss"),
-            'œ' => folded.push_str("oe"),
-            '’' => folded.push('\''),
-            other => folded.push(other),
-        }
-    }
-    folded
-}
+pub(super) use super::token::{Kind, Token, fold};
+use numbers::{json, number};
 
 /// Splits a text into tokens, in a time that grows with its length.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
@@ -115,13 +48,20 @@ impl Scan<'_> {
             self.blank();
         } else if let Some(close) = closing(letter).filter(|_| self.opens_quotation()) {
             self.quotation(close);
+        } else if let Some(length) = matches!(letter, '{' | '[').then(|| json(&self.letters[self.at..])).flatten() {
+            let text: String = self.letters[self.at..self.at + length].iter().collect();
+            self.push(Kind::Json, &text);
+            self.at += length;
         } else if let Some((number, length)) = self.phone() {
             self.push(Kind::Phone, &number);
             self.at += length;
         } else if let Some(length) = self.arrow() {
             self.push(Kind::Colon, "->");
             self.at += length;
-        } else if letter.is_alphanumeric() || (matches!(letter, '#' | '@') && self.peek(1).is_some_and(char::is_alphanumeric)) {
+        } else if letter.is_alphanumeric()
+            || self.is_negative()
+            || (matches!(letter, '#' | '@') && self.peek(1).is_some_and(char::is_alphanumeric))
+        {
             self.word();
         } else {
             let kind = match letter {
@@ -145,6 +85,12 @@ impl Scan<'_> {
         let length = rest[..end].iter().rposition(char::is_ascii_digit)? + 1;
         let digits: String = rest[..length].iter().filter(|c| c.is_ascii_digit()).collect();
         (8..=15).contains(&digits.len()).then(|| (format!("+{digits}"), length))
+    }
+
+    /// Reports whether a number below zero begins here, rather than the second half of `9-17`.
+    fn is_negative(&self) -> bool {
+        let before = self.at.checked_sub(1).is_none_or(|at| self.letters[at].is_whitespace());
+        before && self.peek(0) == Some('-') && self.peek(1).is_some_and(|next| next.is_ascii_digit())
     }
 
     /// Returns the length of an arrow: `->`, `=>`, `-->`, `→`.
@@ -296,48 +242,6 @@ fn host(chunk: &str) -> Option<(Token, usize)> {
     (named && ending).then(|| (Token::new(Kind::Host, chunk), chunk.chars().count()))
 }
 
-/// Reads numbers (`1,000.5`, `100€`, `30`) and times of day (`9:30`, `9am`, `18h`, `8 Uhr` without its word).
-fn number(chunk: &str) -> Option<(Token, usize)> {
-    if !chunk.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    let digits = chunk.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | ':'))).unwrap_or(chunk.len());
-    let (body, tail) = chunk.split_at(digits);
-    let body = body.trim_end_matches(['.', ',', ':']);
-    let tail = if body.len() == digits { fold(tail) } else { String::new() };
-    let time = |hour: &str, minute: &str, half: &str| -> Option<u32> {
-        let (hour, minute) = (hour.parse::<u32>().ok()?, if minute.is_empty() { 0 } else { minute.parse::<u32>().ok()? });
-        let hour = match half {
-            "pm" if hour < 12 => hour + 12,
-            "am" if hour == 12 => 0,
-            _ => hour,
-        };
-        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
-    };
-    let token = |kind: Kind, length: usize| {
-        let text: String = chunk.chars().take(length).collect();
-        Some((Token::new(kind, &text), length))
-    };
-    if let Some((hour, minute)) = body.split_once(':') {
-        let half = if matches!(tail.as_str(), "am" | "pm") { tail.as_str() } else { "" };
-        return token(Kind::Time(time(hour, minute, half)?), body.len() + half.len());
-    }
-    if let Some(minutes) = tail.strip_prefix('h').filter(|rest| rest.is_empty() || rest.len() == 2) {
-        return token(Kind::Time(time(body, minutes, "")?), body.len() + tail.len());
-    }
-    if matches!(tail.as_str(), "am" | "pm") {
-        return token(Kind::Time(time(body, "", &tail)?), body.len() + 2);
-    }
-    let plain: String = match body.rsplit_once([',', '.']) {
-        Some((whole, rest)) if rest.len() != 3 => format!("{}.{rest}", whole.replace([',', '.'], "")),
-        _ => body.replace([',', '.'], ""),
-    };
-    let value = plain.parse::<f64>().ok().filter(|value| value.is_finite())?;
-    // `2nd`, `3x`: the ending tells nothing.
-    let ordinal = matches!(tail.as_str(), "st" | "nd" | "rd" | "th" | "x");
-    token(Kind::Number(value), body.len() + if ordinal { tail.len() } else { 0 })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,6 +269,8 @@ mod tests {
             ("Sentry.io and a-b.com", "Host:Sentry.io and Host:a-b.com"),
             ("mail jo@ex.org now", "mail Mail:jo@ex.org now"),
             ("für Größe „hallo“", "fur grosse Quoted:hallo"),
+            (r#"answer {"ok": true, "at": {"n": 1}} at 25:00"#, r#"answer Json:{"ok": true, "at": {"n": 1}} at NoTime:25:00"#),
+            ("over 10k, above -12, from 9 -17 [now]", "over n10000 Comma:, above n-12 Comma:, from n9 n-17 Sign:[ now Sign:]"),
         ] {
             assert_eq!(said(text), wanted, "{text}");
         }

@@ -100,6 +100,33 @@ fn a_prompt_with_a_word_that_nothing_accounts_for_is_not_built() {
     }
 }
 
+#[test]
+fn a_word_that_left_no_trace_in_the_workflow_is_named() {
+    for (text, word) in [
+        ("When a commit is pushed to main on GitHub, call https://deploy.example.com/hook", "main"),
+        ("When I star an email in Gmail, create a task in Todoist", "star"),
+        ("When a Freshdesk ticket is created or updated, post it to Slack #support", "or"),
+        ("Every Friday at 17:00 send a weekly summary of closed Jira issues to team@acme.example", "weekly"),
+        (
+            "When a Zendesk ticket is created, summarize it with OpenAI and post the summary and the requester to Slack #support",
+            "requester",
+        ),
+        ("When a new row is added to my Google Sheet, send an SMS with Twilio to the number in the row", "number"),
+        ("When a payment over 1000 EUR fails in Stripe, create a high priority Jira issue in project FIN", "high"),
+        ("Turn every voice message of our WhatsApp number into text with OpenAI and mail the text to office@example.com", "voice"),
+        ("Whenever a booking is cancelled in Calendly, delete the contact from Pipedrive and notify #sales in Slack", "delete"),
+    ] {
+        let Outcome::Abstained(abstention) = proposed(text) else { panic!("{text}: built") };
+        assert!(abstention.reason.contains(word), "{text}: {}", abstention.reason);
+    }
+}
+
+#[test]
+fn a_text_that_a_node_makes_is_in_what_follows() {
+    let text = "Transcribe audio files that are put into a Google Drive folder with OpenAI and save the text in a Google Doc";
+    assert_ne!(word(&proposed(text)), "built", "a document is made without its text");
+}
+
 /// Returns the only interval of a workflow's schedule.
 fn interval(text: &str) -> Value {
     let nodes = nodes(&built(text));

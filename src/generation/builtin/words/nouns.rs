@@ -5,16 +5,16 @@ message nachricht nachrichten mensaje mensajes msg dm
 mail email dankesmail bestatigungsmail willkommensmail rundmail inbox mailbox postfach correo courriel courrier newsletter
 order bestellung bestellungen auftrag commande commandes pedido pedidos
 invoice rechnung rechnungen facture factures factura facturas bill receipt
-payment zahlung zahlungen paiement paiements pago pagos
+payment charge zahlung zahlungen paiement paiements pago pagos
 subscription abo abonnement suscripcion
 customer client kunde kunden kundin cliente clientes
-contact kontakt kontakte contacto contactos person people subscriber prospect
+contact kontakt kontakte contacto contactos person people persona personas personne personnes subscriber prospect
 lead interessent
 deal geschaft opportunity
 account konto compte cuenta
 company firma firmen unternehmen entreprise empresa organization organisation
 ticket supportticket support-ticket case
-issue bug story
+issue bug story incidencia incidencias
 task todo aufgabe aufgaben tache taches tarea tareas to-do
 card karte karten tarjeta tarjetas carte
 page seite seiten pagina
@@ -25,8 +25,8 @@ document doc dokument dokumente documento documentos contract
 image picture photo bild bilder foto fotos imagen imagenes screenshot
 video clip
 audio voice recording sprachnachricht
-event termin termine appointment booking reservation cita reunion meeting evento eventos rendezvous
-article artikel articulo articulos headline news nachrichtenartikel story-article noticia noticias actualite actualites blogpost
+event termin termine appointment booking reservation cita reunion meeting evento eventos evenement evenements rendezvous
+article artikel articulo articulos headline schlagzeile schlagzeilen news nachrichtenartikel story-article noticia noticias actualite actualites blogpost
 post beitrag publicacion
 comment kommentar kommentare commentaire commentaires comentario
 product produkt produkte produit produits producto productos stock inventory
@@ -61,6 +61,9 @@ number nummer numero
 price preis prix precio
 amount betrag montant importe total sum
 status statut estado state
+currency wahrung devise moneda divisa
+city stadt ville ciudad
+priority prioritat priorite prioridad
 date datum fecha
 sheet tabelle tabellenblatt feuille hoja
 table tabla tableau
@@ -87,7 +90,7 @@ result ergebnis ergebnisse resultat resultado
 error fehler erreur erreurs fallo errores failure
 workflow ablauf flujo flow automation automatisierung
 webhook endpoint endpunkt
-data daten donnees datos information info detail
+data daten angaben donnees datos information info detail
 star stars stern estrella etoile
 job stelle
 language sprache

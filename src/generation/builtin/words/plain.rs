@@ -27,7 +27,7 @@ daraus darin dort hier diese dieser diesen diesem dieses jene neu neue neuen neu
 gleich sofort bitte jeweils taglich wochentlich monatlich stundlich morgen morgens abends mittags nachts werktags tag tage stunde stunden \
 minute minuten woche wochen monat montag dienstag mittwoch donnerstag freitag samstag sonntag montags dienstags mittwochs donnerstags \
 freitags samstags sonntags werktag wochentag mittag abend nacht wird werden soll sollen kann hat haben ist sind war mochte hinzu \
-ein an ab aus los zusammen fest \
+ein an ab aus los zusammen fest pls plz kindly automatisch automatiquement automaticamente \
 le la les l un une des du de d au aux et ou mais puis ensuite aussi comme a par pour dans en sur sous avec sans chez vers depuis entre \
 pendant avant apres que qui quoi dont ou quand lorsque lorsqu chaque tous toutes tout toute mon ma mes notre nos votre vos leur leurs son sa \
 ses ce cet cette ces il elle ils elles on nous vous je j tu moi me te lui y ne n pas plus seulement nouveau nouvelle nouveaux nouvelles \
