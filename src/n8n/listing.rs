@@ -26,7 +26,7 @@ use crate::domain::remote::{LONGEST_ID, MemoryHold, RemoteCredential, RemoteSumm
 
 /// Maximum page size of n8n, which silently limits larger requests.
 const PAGE: u64 = 250;
-/// Number of items by which pages overlap, and at most an eighth of a page.
+/// Number of items by which pages overlap.
 const OVERLAP: u64 = 10;
 /// Maximum number of times that one listing steps back because items disappeared between pages.
 const STEPS_BACK: u32 = 20;
@@ -38,11 +38,8 @@ const MOST_ITEMS: usize = 100_000;
 const MOST_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 /// Maximum number of pages without a new item.
 pub(super) const IDLE_PAGES: u32 = 20;
-/// Size of a page, in bytes, that a reader aims at for whom somebody waits.
-const URGENT_PAGE: u64 = 4 * 1024 * 1024;
-/// The same for a reader in no hurry: n8n answers nobody else while it makes a page, and each page costs it as much as 70 workflows of 15 kB,
-/// whatever is on it (measured).
-const IDLE_PAGE: u64 = 3 * 512 * 1024;
+/// Size of a page, in bytes, that the reader aims at.
+const USUAL_PAGE: u64 = 4 * 1024 * 1024;
 /// Number of times that a page is read again after an error that may be over, once one page was read.
 const MOST_RETRIES: u32 = 2;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -56,19 +53,8 @@ const LONGEST_LIST: Duration = Duration::from_secs(600);
 pub enum Haste {
     /// Somebody waits for the list.
     Urgent,
-    /// Pages are small, and after each n8n has as much time for others as the page took.
+    /// After each page n8n has as much time for others as the page took.
     Idle,
-}
-
-impl Haste {
-    /// Returns the number of items of this size that a page should have; 0 is an unknown size.
-    fn fitting(self, bytes_each: u64) -> u64 {
-        let page = match self {
-            Self::Urgent => URGENT_PAGE,
-            Self::Idle => IDLE_PAGE,
-        };
-        page.checked_div(bytes_each).map_or(PAGE, |items| items.clamp(1, PAGE))
-    }
 }
 
 /// Items collected from a list, with the memory that they hold.
@@ -185,7 +171,7 @@ impl N8nClient {
         // Only workflows are large enough for their size to matter.
         let sized = operation == Operation::ListWorkflows;
         let known = if sized { self.inner.bytes_per_workflow.load(Ordering::Relaxed) } else { 0 };
-        let mut position = Position { size: haste.fitting(known), most: haste.fitting(known), offset: Some(0), cursor: None, overlap: 0 };
+        let mut position = Position { size: fitting(known), most: fitting(known), offset: Some(0), cursor: None, overlap: 0 };
         let (mut steps_back, mut idle, mut bytes, mut cursors, mut retries) = (0, 0, 0, HashSet::new(), 0);
         let started = Instant::now();
         for _ in 0..MOST_PAGES {
@@ -219,7 +205,7 @@ impl N8nClient {
             if sized && !page.items.is_empty() {
                 let each = (size as u64).div_ceil(page.items.len() as u64);
                 self.inner.bytes_per_workflow.store(each, Ordering::Relaxed);
-                position.most = haste.fitting(each);
+                position.most = fitting(each);
             }
             if bytes > MOST_BYTES || seen.len() > MOST_ITEMS {
                 return Err(protocol(operation, "the list exceeds the maximum length"));
@@ -265,6 +251,11 @@ impl N8nClient {
 
 pub(super) const STUCK: &str = "the cursor of the list does not advance";
 
+/// Returns the number of items of this size that a page should have; 0 is an unknown size.
+fn fitting(bytes_each: u64) -> u64 {
+    USUAL_PAGE.checked_div(bytes_each).map_or(PAGE, |items| items.clamp(1, PAGE))
+}
+
 /// Reports whether the same page may be readable a moment later. A server that cannot be reached or is starting is left to the caller.
 fn may_be_over(error: &N8nError) -> bool {
     matches!(error, N8nError::Timeout { .. } | N8nError::HalfAnswered { .. } | N8nError::Server { .. } | N8nError::MemoryFull { .. })
@@ -288,7 +279,7 @@ impl Position {
         let read = STANDARD.decode(&next).ok().and_then(|json| serde_json::from_slice::<Offset>(&json).ok());
         match (self.offset, read) {
             (Some(current), Some(Offset { offset })) => {
-                let overlap = OVERLAP.min(self.size / 8).max(u64::from(self.size > 1));
+                let overlap = OVERLAP.min(self.size / 2);
                 // The items that made pages too large may be behind.
                 self.size = (self.size * 5).min(self.most);
                 if offset <= current + overlap {

@@ -55,24 +55,6 @@ async fn pages_of_large_workflows_are_small_and_the_next_list_begins_with_such_a
 }
 
 #[tokio::test]
-async fn a_reader_in_no_hurry_asks_for_small_pages() {
-    for (bytes, most, fewest) in [(100, 250, 250), (15_000, 104, 100), (200_000, 7, 7)] {
-        let server = list(300, bytes, |_| None).await;
-        let mut settings = server.settings();
-        settings.request_timeout = Duration::from_secs(30);
-        let n8n = client(settings);
-        // The size of an item is unknown before.
-        n8n.survey_workflows(Haste::Urgent, |one| one.id).await.unwrap();
-        let before = sizes(&server).len();
-        assert_eq!(n8n.survey_workflows(Haste::Idle, |one| one.id).await.unwrap().items.len(), 300);
-        let pages = &sizes(&server)[before..];
-        assert!(pages.iter().all(|size| (fewest..=most).contains(size)), "{bytes} bytes: {pages:?}");
-        // Pages overlap by an eighth at most.
-        assert!(pages.len() as u64 <= 300_u64.div_ceil(fewest - (fewest / 8).max(1)) + 1, "{bytes} bytes: {} pages", pages.len());
-    }
-}
-
-#[tokio::test]
 async fn a_page_that_fails_is_read_again_and_not_the_whole_list() {
     let server = list(700, 10, |asked| (asked == 2).then(|| html(502, "bad gateway"))).await;
     assert_eq!(server.client().list_summaries(None).await.unwrap().len(), 700);
