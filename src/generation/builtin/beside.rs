@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::choices::{self, Test};
-use super::clauses::is_event_word;
+use super::clauses::is_strange;
 use super::conditions;
-use super::flow::Flow;
+use super::flow::{Flow, written};
 use super::operations::parts;
 use super::reading::{Item, JOINS};
 use super::stuck::Stuck;
@@ -111,7 +111,7 @@ pub(super) struct Said {
 
 impl Said {
     pub(super) fn of(nodes: &[CompactNode], assumptions: &[String]) -> Self {
-        let own = nodes.iter().filter_map(|node| serde_json::to_string(&(&node.set, &node.when)).ok());
+        let own = nodes.iter().map(written);
         let text = own.chain(assumptions.iter().cloned()).collect::<Vec<_>>().join(" ").to_lowercase();
         let words = text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect();
         Self { text, words }
@@ -131,17 +131,6 @@ impl Said {
             _ => false,
         }
     }
-}
-
-fn is_strange(item: &Item) -> bool {
-    item.kind == Kind::Word
-        && item.service.is_none()
-        && item.vendor.is_none()
-        && item.noun.is_none()
-        && item.act.is_none()
-        && !item.plain
-        && item.number().is_none()
-        && !is_event_word(&item.word)
 }
 
 /// Reports whether a word chooses among things, or may do so.

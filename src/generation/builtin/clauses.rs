@@ -342,6 +342,18 @@ fn has_request(items: &[Item]) -> bool {
     items.iter().any(|item| item.is_verb && !matches!(item.act, None | Some(Act::Light)))
 }
 
+/// Reports whether an item is a word that no reading knows.
+pub(super) fn is_strange(item: &Item) -> bool {
+    item.kind == Kind::Word
+        && item.service.is_none()
+        && item.vendor.is_none()
+        && item.noun.is_none()
+        && item.act.is_none()
+        && !item.plain
+        && item.number().is_none()
+        && !is_event_word(&item.word)
+}
+
 /// Reports whether a word says that something happened.
 pub(super) fn is_event_word(word: &str) -> bool {
     const EVENTS: &str = "succeeds succeeded writes wrote books places wins buys bought signups created added submitted submits received receives arrives arrived arrive comes come came lands land landed posted uploaded \

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::clauses;
-use super::flow::Flow;
+use super::flow::{Flow, written};
 use super::reading::Item;
 use super::services::VENDORS;
 use super::stuck::Stuck;
@@ -83,12 +83,12 @@ pub(super) fn unreached(flow: &Flow<'_>, items: &[Item], callers: &[Item]) -> Op
 
 /// Finds a word that is not known where a request has its verb.
 pub(super) fn unknown_request(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
-    let mut written: String = flow.nodes.iter().filter_map(|node| serde_json::to_string(&(&node.set, &node.when)).ok()).collect();
-    written.push_str(&flow.assumptions.join(" "));
-    let written = written.to_lowercase();
+    let mut texts: String = flow.nodes.iter().map(written).collect();
+    texts.push_str(&flow.assumptions.join(" "));
+    let texts = texts.to_lowercase();
     // `remind me to water the plants`: the text says it.
     let said =
-        |at: usize| items.get(at + 1).is_some_and(|next| written.contains(&format!("{} {}", items[at].text, next.text).to_lowercase()));
+        |at: usize| items.get(at + 1).is_some_and(|next| texts.contains(&format!("{} {}", items[at].text, next.text).to_lowercase()));
     let at = (0..items.len()).find(|at| !used.contains(at) && is_unknown_request(items, *at) && !said(*at))?;
     Some(Stuck::Unknown(format!("what it means to {}", crate::text::one_line(&items[at].text.to_lowercase(), 60))))
 }
@@ -97,16 +97,7 @@ pub(super) fn unknown_request(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<u
 /// less than what is asked for.
 fn is_unknown_request(items: &[Item], at: usize) -> bool {
     let item = &items[at];
-    let strange = item.kind == Kind::Word
-        && !item.plain
-        && item.service.is_none()
-        && item.vendor.is_none()
-        && item.act.is_none()
-        && item.noun.is_none()
-        && item.number().is_none()
-        && !clauses::is_event_word(&item.word)
-        && !item.is(&["remember", "remembers"])
-        && !is_format(&item.word);
+    let strange = clauses::is_strange(item) && !item.is(&["remember", "remembers"]) && !is_format(&item.word);
     let begins = at.checked_sub(1).map(|before| &items[before]).is_none_or(|before| {
         matches!(before.kind, Kind::Stop | Kind::Comma | Kind::Colon) || before.is(&["and", "then", "please", "to", "should", "must"])
     });

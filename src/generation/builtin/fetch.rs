@@ -180,6 +180,5 @@ pub(super) fn watch_status(flow: &mut Flow<'_>) -> Option<()> {
 }
 
 fn node_url(flow: &Flow<'_>, id: &str) -> String {
-    let node = flow.nodes.iter().find(|node| node.id == id);
-    node.and_then(|node| node.set.get("url")).and_then(Value::as_str).unwrap_or("The address").to_owned()
+    flow.get(id).and_then(|node| node.set.get("url")).and_then(Value::as_str).unwrap_or("The address").to_owned()
 }

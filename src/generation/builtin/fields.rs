@@ -154,7 +154,7 @@ fn is_stranger(part: &Part<'_>) -> bool {
 
 /// Reports whether the items are what an address answered with, whose fields only the user knows.
 fn is_answer_of_address(flow: &Flow<'_>) -> bool {
-    flow.nodes.iter().any(|node| node.id == flow.data.node && node.kind == "httpRequest")
+    flow.kind_of(&flow.data.node) == "httpRequest"
 }
 
 /// Returns the parts of the lists of a clause.

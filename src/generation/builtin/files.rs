@@ -99,7 +99,7 @@ pub(super) fn is_table(clause: &Clause) -> bool {
 /// Returns the property of a file that the workflow made, if it is what a message is about.
 pub(super) fn made(flow: &Flow<'_>) -> Option<String> {
     let (holder, property) = flow.file.as_ref()?;
-    let node = flow.nodes.iter().find(|node| node.id == *holder)?;
+    let node = flow.get(holder)?;
     (flow.made.is_none() && (matches!(node.kind.as_str(), "convertToFile" | "httpRequest") || node.kind.ends_with("image.generate")))
         .then(|| property.clone())
 }

@@ -44,6 +44,11 @@ pub(super) fn node_of(output: &str) -> &str {
     output.split_once('.').map_or(output, |(node, _)| node)
 }
 
+/// Returns the parameters and the conditions of a node as a text, to look for values in.
+pub(super) fn written(node: &CompactNode) -> String {
+    serde_json::to_string(&(&node.set, &node.when)).unwrap_or_default()
+}
+
 impl<'c> Flow<'c> {
     pub(super) fn new(catalog: &'c Catalog, lexicon: &'c Lexicon) -> Self {
         Self {
@@ -75,8 +80,12 @@ impl<'c> Flow<'c> {
     }
 
     /// Returns the type of a node.
+    pub(super) fn get(&self, id: &str) -> Option<&CompactNode> {
+        self.nodes.iter().find(|node| node.id == id)
+    }
+
     pub(super) fn kind_of(&self, id: &str) -> &str {
-        self.nodes.iter().find(|node| node.id == id).map(|node| node.kind.as_str()).unwrap_or_default()
+        self.get(id).map(|node| node.kind.as_str()).unwrap_or_default()
     }
 
     /// Adds a node without connections; returns its id.
@@ -109,10 +118,8 @@ impl<'c> Flow<'c> {
     ///
     /// A message where a condition stands behind a node that drops the file.
     pub(super) fn attach_to_file(&mut self, holder: &str, id: &str) -> Result<(), String> {
-        let chooses = |own: &str| {
-            let kind = self.nodes.iter().find(|node| node.id == own).map(|node| node.kind.as_str());
-            matches!(kind, Some("filter" | "if" | "limit" | "removeDuplicates" | "sort" | "wait" | "sentimentAnalysis"))
-        };
+        let chooses =
+            |own: &str| matches!(self.kind_of(own), "filter" | "if" | "limit" | "removeDuplicates" | "sort" | "wait" | "sentimentAnalysis");
         // From the end of the branch back to the holder: each node with the output that leads to it.
         let mut path = vec![self.tail.as_str()];
         while let Some(from) = path.last().copied().map(node_of).filter(|own| *own != holder).and_then(|own| self.leading_to(own).next())

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::flow::{Flow, node_of};
+use super::flow::{Flow, node_of, written};
 use super::names;
 use super::reading::Item;
 use super::stuck::Stuck;
@@ -109,7 +109,7 @@ fn unused(flow: &Flow<'_>) -> Option<Stuck> {
     };
     let read = |id: &str| {
         let code = format!("{id}.");
-        flow.nodes.iter().any(|node| serde_json::to_string(&(&node.set, &node.when)).is_ok_and(|set| set.contains(&code)))
+        flow.nodes.iter().any(|node| written(node).contains(&code))
     };
     // Rows of a file are the items themselves.
     let items = |node: &CompactNode| flow.data.node == node.id && flow.data.open.is_some();
@@ -121,7 +121,6 @@ fn unused(flow: &Flow<'_>) -> Option<Stuck> {
 /// Finds a node that does again what the node before it does: the prompt says one thing twice.
 fn repeated(flow: &Flow<'_>) -> Option<Stuck> {
     const ONCE: &[Act] = &[Act::Summarize, Act::Translate, Act::Extract, Act::Transcribe];
-    let node = |id: &str| flow.nodes.iter().find(|node| node.id == id);
     let asks = |node: &CompactNode| -> Vec<Act> {
         let text = serde_json::to_string(&node.set).unwrap_or_default();
         let instruction = text.split(". Answer with").next().unwrap_or_default().to_lowercase();
@@ -129,7 +128,7 @@ fn repeated(flow: &Flow<'_>) -> Option<Stuck> {
     };
     let is_model = |node: &CompactNode| node.kind == "chainLlm" || node.kind.ends_with("openAi.text.response");
     let twice = flow.nodes.iter().find(|own| {
-        let Some(before) = flow.leading_to(&own.id).next().and_then(|from| node(node_of(from))) else { return false };
+        let Some(before) = flow.leading_to(&own.id).next().and_then(|from| flow.get(node_of(from))) else { return false };
         let again = is_model(before) && is_model(own) && asks(before).iter().any(|act| asks(own).contains(act));
         again || own.kind == "extractFromFile" && before.kind == own.kind
     })?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::data::{Data, Field};
-use super::flow::Flow;
+use super::flow::{Flow, written};
 
 /// Triggers of queues: the option by which a message is read as JSON, the one by which the item is only the message (none where n8n makes a list of
 /// it), and the field that has the message.
@@ -18,11 +18,10 @@ const QUEUES: &[(&str, &str, &str, &str)] = &[
 /// Has a queue's messages read as JSON, if the data is that of a queue and nothing refers to it as a text yet. `whole`: the item is the message.
 pub(super) fn parse(flow: &mut Flow<'_>, whole: bool) -> bool {
     let id = flow.data.node.clone();
-    let kind = flow.nodes.iter().find(|node| node.id == id).map(|node| node.kind.clone()).unwrap_or_default();
+    let kind = flow.kind_of(&id);
     let Some((_, parse, only, field)) = QUEUES.iter().find(|(own, ..)| *own == kind) else { return false };
     let read = format!("{id}.");
-    let refers = |value: &Value| value.to_string().contains(&read);
-    let used = flow.nodes.iter().any(|node| node.set.values().any(refers) || serde_json::to_value(&node.when).as_ref().is_ok_and(refers));
+    let used = flow.nodes.iter().any(|node| written(node).contains(&read));
     if flow.data.open.is_some() || used {
         return false;
     }

@@ -259,7 +259,7 @@ fn writes(flow: &Flow<'_>, from: usize, one: &Wanted) -> bool {
 
 /// Reports whether the data is a file that an address gave, of which nothing else is known.
 fn downloaded(flow: &Flow<'_>) -> bool {
-    let holder = flow.file.as_ref().and_then(|(holder, _)| flow.nodes.iter().find(|node| node.id == *holder));
+    let holder = flow.file.as_ref().and_then(|(holder, _)| flow.get(holder));
     flow.made.is_none() && holder.is_some_and(|node| node.kind == "httpRequest" && node.id == flow.data.node)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::choices;
 use super::clauses;
-use super::flow::Flow;
+use super::flow::{Flow, written};
 use super::reading::Item;
 use super::schedule_words::{DAYS, UNITS};
 use super::stuck::Stuck;
@@ -23,14 +23,14 @@ const EXTREMES: &str = "oldest highest lowest largest biggest smallest cheapest 
 
 /// Finds such a word.
 pub(super) fn unaccounted(flow: &Flow<'_>, items: &[Item], used: &BTreeSet<usize>) -> Option<Stuck> {
-    let written: Vec<String> = flow.nodes.iter().filter_map(|node| serde_json::to_string(&(&node.set, &node.when)).ok()).collect();
+    let texts: Vec<String> = flow.nodes.iter().map(written).collect();
+    let lower: Vec<String> = texts.iter().chain(&flow.assumptions).map(|text| text.to_lowercase()).collect();
     let is_written = |text: &str| {
         let text = text.to_lowercase();
-        written.iter().any(|node| node.to_lowercase().contains(&text))
-            || flow.assumptions.iter().any(|said| said.to_lowercase().contains(&text))
+        lower.iter().any(|own| own.contains(&text))
     };
     let tests = flow.nodes.iter().any(|node| !node.when.is_empty() || node.on_error.is_some() || node.kind == "sentimentAnalysis");
-    let period = written.iter().any(|node| node.contains("timeMin") || node.contains("now.minus") || node.contains("resume"));
+    let period = texts.iter().any(|node| node.contains("timeMin") || node.contains("now.minus") || node.contains("resume"));
     let found = items.iter().enumerate().find(|(at, item)| {
         if used.contains(at) || item.kind != Kind::Word || item.service.is_some() || is_written(&item.text) {
             return false;
